@@ -1,0 +1,1 @@
+"""The data platform: Dagster assets, checks and jobs; one folder a concern."""

@@ -1,0 +1,1 @@
+"""The realtime side; three processes, one folder each: engine, analyzer, web."""

@@ -1,0 +1,1 @@
+"""Windows, model client, decision, recorder of clips, outputs, alerts."""

@@ -1,0 +1,1 @@
+"""Sources, audio graph, mixer, archive recording, Icecast encoders."""

@@ -1,0 +1,1 @@
+"""Flask and Socket.IO API, console pages."""

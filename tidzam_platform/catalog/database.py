@@ -1,0 +1,122 @@
+"""Opening the catalog: SQLite in WAL mode by default, PostgreSQL by URL; the schema is brought up to date."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from tidzam_platform.errors import CatalogError
+
+SCHEMA_HEAD: Final = "0001"  # newest file in migrations/versions; a test holds the two together
+_SQLITE_BUSY_MS: Final = 30_000  # writers of other processes are awaited this long
+_READ_ONLY: Final = "tidzam_read_only"
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Catalog:
+    """The database behind everything; cheap to open, safe to use from several processes and threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._writing = sessionmaker(engine, expire_on_commit=False)
+        self._reading = sessionmaker(engine.execution_options(**{_READ_ONLY: True}), expire_on_commit=False)
+
+    @classmethod
+    def open(cls, url: str) -> Catalog:
+        """Connect, create or migrate the schema where it is behind.
+
+        Raises:
+            CatalogError: the URL is wrong, the server does not answer, or the schema is newer than this code.
+        """
+        try:
+            engine = _engine(url)
+            _bring_up_to_date(engine)
+        except SQLAlchemyError as error:
+            shown = make_url(url).render_as_string(hide_password=True) if "://" in url else repr(url)
+            raise CatalogError(f"the catalog {shown} cannot be opened: {error}") from error
+        return cls(engine)
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[Session]:
+        """One transaction that may write: committed when the block ends well, rolled back otherwise."""
+        with _answered(), self._writing.begin() as session:
+            yield session
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One transaction that only reads: on SQLite it waits for no writer and no writer waits for it."""
+        with _answered(), self._reading.begin() as session:
+            yield session
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+@contextlib.contextmanager
+def _answered() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise CatalogError(f"the catalog did not answer: {error}") from error
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, see _begin
+    for pragma in (f"busy_timeout={_SQLITE_BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Any) -> None:
+    # A transaction that reads first and writes later cannot wait for another writer: take the lock at once.
+    deferred = connection.get_execution_options().get(_READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN DEFERRED" if deferred else "BEGIN IMMEDIATE")
+
+
+def _bring_up_to_date(engine: Engine) -> None:
+    """Run migrations if the schema is behind; alembic is imported only then, since it is slow to import."""
+    if _schema_version(engine) == SCHEMA_HEAD:
+        return
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":  # two processes that start at once must not both migrate
+            connection.execute(text("SELECT pg_advisory_xact_lock(7483920)"))
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise CatalogError(
+                f"the catalog's schema is not of this version of Tidzam ({error}); use the newer version"
+            ) from error
+
+
+def _schema_version(engine: Engine) -> str | None:
+    with engine.connect().execution_options(**{_READ_ONLY: True}) as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -1,0 +1,170 @@
+"""The tables, as SQLAlchemy models. Every time is aware UTC; migrations live in ``migrations/versions``."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, MetaData, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
+
+# Named constraints, so that migrations can refer to them on every database.
+_NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, kept in UTC; SQLite forgets zones, so we put UTC back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Refuse naive times, store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Table(DeclarativeBase):
+    """Base of all tables."""
+
+    metadata = MetaData(naming_convention=_NAMING)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        datetime: UtcDateTime(),
+        str: String(255),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+    }
+
+
+class Source(Table):
+    """A named input: a microphone site, a stream, an archive folder's database name."""
+
+    __tablename__ = "sources"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    time_zone: Mapped[str] = mapped_column(default="UTC")  # IANA zone of the archive's file names
+
+
+class Recording(Table):
+    """One file of the archive. ``error`` is set, and the rest empty, for a file that cannot be used."""
+
+    __tablename__ = "recordings"
+    __table_args__ = (Index("ix_recordings_source_start", "source_id", "start"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
+    path: Mapped[str] = mapped_column(String(4096), unique=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str | None] = mapped_column(String(64), index=True)
+    codec: Mapped[str | None]
+    rate_hz: Mapped[int | None]
+    channels: Mapped[int | None]
+    start: Mapped[datetime]
+    end: Mapped[datetime | None]
+    seconds: Mapped[float | None]
+    holes: Mapped[list[Any]] = mapped_column(default=list)  # [[start_s, end_s], ...] within the file
+    truncated: Mapped[bool] = mapped_column(default=False)
+    error: Mapped[str | None] = mapped_column(String(1000))
+    source: Mapped[Source] = relationship(lazy="joined")
+
+
+class Group(Table):
+    """Clips that must not be split between sides; the side, once given, is kept for ever."""
+
+    __tablename__ = "groups"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    side: Mapped[str | None] = mapped_column(String(16))  # train, validation, test
+    side_given_at: Mapped[datetime | None]
+
+
+class Clip(Table):
+    """A short piece of audio kept for labelling, known by the hash of its bytes."""
+
+    __tablename__ = "clips"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    store_key: Mapped[str]
+    codec: Mapped[str]
+    rate_hz: Mapped[int]
+    channels: Mapped[int]
+    seconds: Mapped[float]
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id"), index=True)
+    origin: Mapped[dict[str, Any]] = mapped_column(default=dict)  # where it came from, for people
+    added_at: Mapped[datetime]
+    group: Mapped[Group] = relationship(lazy="joined")
+    annotations: Mapped[list[Annotation]] = relationship(back_populates="clip")
+
+
+class Annotation(Table):
+    """What somebody said of a clip. Never changed: a correction supersedes it."""
+
+    __tablename__ = "annotations"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    clip_id: Mapped[int] = mapped_column(ForeignKey("clips.id"), index=True)
+    class_path: Mapped[str] = mapped_column(index=True)
+    verdict: Mapped[str] = mapped_column(String(8), default="present")  # present, absent, unsure
+    start_s: Mapped[float | None]  # within the clip; None: the whole clip
+    end_s: Mapped[float | None]
+    low_hz: Mapped[float | None]
+    high_hz: Mapped[float | None]
+    annotator: Mapped[str]
+    tool: Mapped[str]
+    made_at: Mapped[datetime]
+    superseded_by_id: Mapped[int | None] = mapped_column(ForeignKey("annotations.id"))
+    clip: Mapped[Clip] = relationship(back_populates="annotations")
+
+
+class DatasetVersion(Table):
+    """An immutable manifest in the store, named by the hash of its content."""
+
+    __tablename__ = "dataset_versions"
+    version: Mapped[str] = mapped_column(String(64), primary_key=True)
+    store_key: Mapped[str]
+    clips: Mapped[int]
+    summary: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    made_at: Mapped[datetime]
+
+
+class Generation(Table):
+    """A tree of experts; ``number`` is its version in the model server."""
+
+    __tablename__ = "generations"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)  # of all that made it: data, settings, code
+    dataset_version: Mapped[str] = mapped_column(ForeignKey("dataset_versions.version"))
+    state: Mapped[str] = mapped_column(String(16))  # candidate, refused, exported
+    manifest: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    evaluation: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    made_at: Mapped[datetime]
+    exported_at: Mapped[datetime | None]
+
+
+class DetectionFile(Table):
+    """Index of the Parquet files of detections: one a generation, source and day (UTC)."""
+
+    __tablename__ = "detection_files"
+    __table_args__ = (UniqueConstraint("generation", "source_id", "day"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    generation: Mapped[int] = mapped_column(ForeignKey("generations.number"))
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
+    day: Mapped[date]
+    store_key: Mapped[str]
+    detections: Mapped[int]
+    made_at: Mapped[datetime]

@@ -1,0 +1,5 @@
+"""``python -m tidzam_platform.cli``: where ./tidzam hands over."""
+
+from tidzam_platform.cli.main import main
+
+main()

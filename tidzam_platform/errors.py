@@ -1,0 +1,142 @@
+"""The exception tree of Tidzam, all of it.
+
+::
+
+    TidzamError
+    ├── SettingsError                 a setting is missing or wrong
+    ├── InvalidNameError              a source, class path, channel or key is not well formed
+    ├── MissingSystemPartError        a program of the operating system is not installed
+    ├── BusyError                     another process holds the lock of this step
+    ├── AudioError                    exit code 2
+    │   ├── AudioNotFoundError        no such file
+    │   ├── EmptyAudioError           no bytes, or headers without any audio
+    │   ├── UnknownAudioFormatError   the first bytes are of no audio container that we open
+    │   └── DecodingError             the container or codec is damaged beyond use
+    ├── ArchiveError                  a file name or time of the archive makes no sense; exit code 2
+    ├── LabelError                    a label file or class path cannot be read; exit code 2
+    ├── CatalogError                  the database is unreachable, locked or of another schema
+    ├── StoreError                    the object store failed
+    │   └── ObjectNotFoundError       no object under that key
+    ├── DatasetError                  a dataset version is unknown, empty or unfit
+    ├── TrainingError                 a classifier cannot be trained or evaluated
+    ├── GateRefusedError              a generation did not pass the gate; exit code 3
+    ├── ModelRepositoryError          a model version is absent, damaged or of another layout
+    ├── ModelServerError              the model server refused or failed a request
+    │   ├── ModelServerUnavailableError   no server answers at the address
+    │   └── ModelServerDeadlineError      it did not answer in time
+    └── ProcessError                  a process that we supervise did not start or died
+
+A message says what went wrong, where, and how to mend it. ``exit_code`` is what the command line exits with.
+"""
+
+from __future__ import annotations
+
+
+class TidzamError(Exception):
+    """Base of every error that Tidzam raises on purpose."""
+
+    exit_code = 1
+
+
+class SettingsError(TidzamError):
+    """A setting is missing or wrong."""
+
+    exit_code = 2
+
+
+class InvalidNameError(TidzamError):
+    """A source, class path, channel or key is not well formed."""
+
+    exit_code = 2
+
+
+class MissingSystemPartError(TidzamError):
+    """A program of the operating system is not installed."""
+
+    exit_code = 4
+
+
+class BusyError(TidzamError):
+    """Another process holds the lock of this step."""
+
+    exit_code = 5
+
+
+class AudioError(TidzamError):
+    """Audio cannot be used."""
+
+    exit_code = 2
+
+
+class AudioNotFoundError(AudioError):
+    """No such file."""
+
+
+class EmptyAudioError(AudioError):
+    """No bytes, or headers without any audio."""
+
+
+class UnknownAudioFormatError(AudioError):
+    """The first bytes are of no audio container that we open."""
+
+
+class DecodingError(AudioError):
+    """The container or codec is damaged beyond use."""
+
+
+class ArchiveError(TidzamError):
+    """A file name or time of the archive makes no sense."""
+
+    exit_code = 2
+
+
+class LabelError(TidzamError):
+    """A label file or class path cannot be read."""
+
+    exit_code = 2
+
+
+class CatalogError(TidzamError):
+    """The database is unreachable, locked or of another schema."""
+
+
+class StoreError(TidzamError):
+    """The object store failed."""
+
+
+class ObjectNotFoundError(StoreError):
+    """No object under that key."""
+
+
+class DatasetError(TidzamError):
+    """A dataset version is unknown, empty or unfit."""
+
+
+class TrainingError(TidzamError):
+    """A classifier cannot be trained or evaluated."""
+
+
+class GateRefusedError(TidzamError):
+    """A generation did not pass the gate."""
+
+    exit_code = 3
+
+
+class ModelRepositoryError(TidzamError):
+    """A model version is absent, damaged or of another layout."""
+
+
+class ModelServerError(TidzamError):
+    """The model server refused or failed a request."""
+
+
+class ModelServerUnavailableError(ModelServerError):
+    """No server answers at the address."""
+
+
+class ModelServerDeadlineError(ModelServerError):
+    """The model server did not answer in time."""
+
+
+class ProcessError(TidzamError):
+    """A process that we supervise did not start or died."""

@@ -1,0 +1,1 @@
+"""Class paths, and readers of labels in the formats that people have."""

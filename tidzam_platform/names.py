@@ -1,0 +1,37 @@
+"""Names that people give, and their validation: sources, channels, class-path segments."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from tidzam_platform.errors import InvalidNameError
+
+MAX_NAME_LENGTH: Final = 64
+_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_CHANNEL = re.compile(r"(?P<source>[A-Za-z0-9][A-Za-z0-9_-]*):out_(?P<number>[1-9][0-9]{0,3})")
+
+
+def valid_source(name: str) -> str:
+    """Return ``name`` if it can name a source, else raise InvalidNameError."""
+    if len(name) > MAX_NAME_LENGTH or not _SOURCE.fullmatch(name):
+        raise InvalidNameError(
+            f"{name!r} cannot name a source: use letters, digits, '_' and '-', "
+            f"begin with a letter or digit, {MAX_NAME_LENGTH} characters at most"
+        )
+    return name
+
+
+def channel(source: str, number: int) -> str:
+    """Name of channel ``number`` (from 1) of ``source``, e.g. ``marsh:out_1``."""
+    if number < 1:
+        raise InvalidNameError(f"channels count from 1, not {number}")
+    return f"{valid_source(source)}:out_{number}"
+
+
+def split_channel(name: str) -> tuple[str, int]:
+    """The source and the number (from 1) of a channel name."""
+    match = _CHANNEL.fullmatch(name)
+    if match is None:
+        raise InvalidNameError(f"{name!r} is no channel: write it like marsh:out_1")
+    return valid_source(match["source"]), int(match["number"])

@@ -1,0 +1,1 @@
+"""Start, stop, check and install of what runs beside the code."""

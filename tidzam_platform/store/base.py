@@ -1,0 +1,62 @@
+"""The interface that every object store fulfils; ``tests/store`` holds its conformance suite."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final, Protocol
+
+from tidzam_platform.errors import InvalidNameError
+
+MAX_KEY_LENGTH: Final = 512
+_SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._=-]*"
+_KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
+
+
+def valid_key(key: str) -> str:
+    """Return ``key`` if it is well formed, else raise InvalidNameError.
+
+    Segments of letters, digits and ``._=-`` that begin with a letter or digit, joined by ``/``: no key can leave
+    the store's folder, be hidden or be taken for an option.
+    """
+    if len(key) > MAX_KEY_LENGTH or not _KEY.fullmatch(key):
+        raise InvalidNameError(f"{key!r} is no key of the store")
+    return key
+
+
+class ObjectStore(Protocol):
+    """Whole objects by key. Every write is atomic: a reader sees the old object or the new one, never a part."""
+
+    def put_bytes(self, key: str, data: bytes) -> None:
+        """Store ``data`` under ``key``, replacing what was there."""
+        ...
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store a copy of the file at ``path`` under ``key``, replacing what was there."""
+        ...
+
+    def get_bytes(self, key: str) -> bytes:
+        """The object's bytes; ObjectNotFoundError if there is none."""
+        ...
+
+    def as_file(self, key: str) -> AbstractContextManager[Path]:
+        """A readable file with the object's bytes while the context lasts; not to be written to."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under ``key``."""
+        ...
+
+    def size_bytes(self, key: str) -> int:
+        """The object's length; ObjectNotFoundError if there is none."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object; a key that holds none is fine."""
+        ...
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """Keys that begin with ``prefix`` (plain text, not a folder), in ascending order."""
+        ...

@@ -1,0 +1,68 @@
+"""Objects as files below one folder."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tidzam_platform.errors import ObjectNotFoundError
+from tidzam_platform.files import PARTIAL_FOLDER, remove_leavings, whole_file, write_whole
+from tidzam_platform.store.base import valid_key
+
+
+class LocalStore:
+    """An object store in ``root``; key ``a/b`` is the file ``root/a/b``."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        root.mkdir(parents=True, exist_ok=True)
+        remove_leavings(root)
+
+    def put_bytes(self, key: str, data: bytes) -> None:
+        """Store ``data`` under ``key``, replacing what was there."""
+        write_whole(self._path(key), data, self._root)
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store a copy of the file at ``path`` under ``key``, replacing what was there."""
+        with whole_file(self._path(key), self._root) as temporary:
+            shutil.copyfile(path, temporary)
+
+    def get_bytes(self, key: str) -> bytes:
+        """The object's bytes; ObjectNotFoundError if there is none."""
+        return self._existing(key).read_bytes()
+
+    @contextlib.contextmanager
+    def as_file(self, key: str) -> Iterator[Path]:
+        """The object's own file; not to be written to."""
+        yield self._existing(key)
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under ``key``."""
+        return self._path(key).is_file()
+
+    def size_bytes(self, key: str) -> int:
+        """The object's length in bytes; ObjectNotFoundError if there is none."""
+        return self._existing(key).stat().st_size
+
+    def delete(self, key: str) -> None:
+        """Remove the object; a key that holds none is fine."""
+        self._path(key).unlink(missing_ok=True)
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """Keys that begin with ``prefix``, in ascending order."""
+        folder = self._root.joinpath(*prefix.split("/")[:-1])
+        found = (path.relative_to(self._root).as_posix() for path in folder.rglob("*") if path.is_file())
+        yield from sorted(
+            key for key in found if key.startswith(prefix) and not key.startswith(f"{PARTIAL_FOLDER}/")
+        )
+
+    def _path(self, key: str) -> Path:
+        return self._root / valid_key(key)
+
+    def _existing(self, key: str) -> Path:
+        path = self._path(key)
+        if not path.is_file():
+            raise ObjectNotFoundError(f"no object {key!r} in {self._root}")
+        return path
