@@ -3,10 +3,11 @@
 ::
 
     TidzamError
-    ├── SettingsError                 a setting is missing or wrong
-    ├── InvalidNameError              a source, class path, channel or key is not well formed
-    ├── MissingSystemPartError        a program of the operating system is not installed
-    ├── BusyError                     another process holds the lock of this step
+    ├── SettingsError                 a setting is missing or wrong; exit code 2
+    ├── InvalidNameError              a source, class path, channel or key is not well formed; exit code 2
+    ├── MissingSystemPartError        a program of the operating system is not installed; exit code 4
+    ├── SetUpError                    the environment or a system part could not be installed
+    ├── BusyError                     another process holds the lock of this step; exit code 5
     ├── AudioError                    exit code 2
     │   ├── AudioNotFoundError        no such file
     │   ├── EmptyAudioError           no bytes, or headers without any audio
@@ -54,6 +55,10 @@ class MissingSystemPartError(TidzamError):
     """A program of the operating system is not installed."""
 
     exit_code = 4
+
+
+class SetUpError(TidzamError):
+    """The environment or a system part could not be installed."""
 
 
 class BusyError(TidzamError):

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from tidzam_platform.crash_points import reach
 from tidzam_platform.errors import BusyError
 
 PARTIAL_FOLDER = ".partial"
@@ -62,7 +63,9 @@ def whole_file(path: Path, root: Path | None = None) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
+        reach("files.written")
         temporary.replace(path)
+        reach("files.renamed")
         fsync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
@@ -95,5 +98,7 @@ def exclusive(lock_file: Path, what: str) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise BusyError(f"{what} is already running (lock {lock_file}); wait for it or stop it") from error
+            raise BusyError(
+                f"{what} is already running (lock {lock_file}); wait for it or stop it"
+            ) from error
         yield

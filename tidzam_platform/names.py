@@ -8,6 +8,7 @@ from typing import Final
 from tidzam_platform.errors import InvalidNameError
 
 MAX_NAME_LENGTH: Final = 64
+MAX_CHANNELS: Final = 9999  # of one source
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _CHANNEL = re.compile(r"(?P<source>[A-Za-z0-9][A-Za-z0-9_-]*):out_(?P<number>[1-9][0-9]{0,3})")
 
@@ -24,8 +25,8 @@ def valid_source(name: str) -> str:
 
 def channel(source: str, number: int) -> str:
     """Name of channel ``number`` (from 1) of ``source``, e.g. ``marsh:out_1``."""
-    if number < 1:
-        raise InvalidNameError(f"channels count from 1, not {number}")
+    if not 1 <= number <= MAX_CHANNELS:
+        raise InvalidNameError(f"channels count from 1 to {MAX_CHANNELS}; there is no channel {number}")
     return f"{valid_source(source)}:out_{number}"
 
 

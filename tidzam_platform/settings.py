@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from tidzam_platform.errors import SettingsError
 
@@ -32,9 +37,13 @@ class _Section(BaseModel):
 class ModelServerSettings(_Section):
     """Where the model server listens and how long a client waits for it."""
 
-    host: str = Field("127.0.0.1", description="Address the model server listens on; loopback unless told otherwise.")
+    host: str = Field(
+        "127.0.0.1", description="Address the model server listens on; loopback unless told otherwise."
+    )
     port: int = Field(8500, ge=0, le=65535, description="gRPC port of the model server; 0 takes a free one.")
-    poll_interval_s: float = Field(1.0, gt=0, description="How often the server looks for a new model version.")
+    poll_interval_s: float = Field(
+        1.0, gt=0, description="How often the server looks for a new model version."
+    )
     deadline_s: float = Field(10.0, gt=0, description="How long a client waits for one answer.")
     max_message_mb: int = Field(64, ge=1, le=2047, description="Largest gRPC message, both directions.")
 
@@ -50,8 +59,12 @@ class TrainingSettings(_Section):
     """How an expert is trained."""
 
     seed: int = Field(1, description="Seed of every random choice in training.")
-    max_epochs: int = Field(40, ge=1, description="Training ends here if early stopping has not ended it before.")
-    patience: int = Field(8, ge=1, description="Epochs without a better validation loss before training stops.")
+    max_epochs: int = Field(
+        40, ge=1, description="Training ends here if early stopping has not ended it before."
+    )
+    patience: int = Field(
+        8, ge=1, description="Epochs without a better validation loss before training stops."
+    )
     batch_size: int = Field(64, ge=1, description="Windows in a training batch.")
     learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of the optimiser.")
     windows_per_epoch: int = Field(3072, ge=1, description="Balanced draws of windows in an epoch.")
@@ -61,7 +74,9 @@ class GateSettings(_Section):
     """What a generation must show before it is served."""
 
     min_macro_f1: float = Field(0.3, ge=0, le=1, description="Least macro-F1 on the test side.")
-    margin: float = Field(0.01, ge=0, le=1, description="How far below the generation in service macro-F1 may fall.")
+    margin: float = Field(
+        0.01, ge=0, le=1, description="How far below the generation in service macro-F1 may fall."
+    )
 
 
 class DecisionSettings(_Section):
@@ -78,8 +93,15 @@ class Settings(BaseSettings):
         env_prefix="TIDZAM_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
     )
 
-    home: Path = Field(default_factory=_default_home, description="The data folder: everything that Tidzam keeps.")
-    database_url: str = Field("", description="SQLAlchemy URL of the catalog; empty means SQLite in the home.")
+    home: Path = Field(
+        default_factory=_default_home, description="The data folder: everything that Tidzam keeps."
+    )
+    database_url: str = Field(
+        "", description="SQLAlchemy URL of the catalog; empty means SQLite in the home."
+    )
+    archive: Path | None = Field(
+        None, description="Folder of recordings; archive/ in the home unless told otherwise."
+    )
     model_server: ModelServerSettings = Field(default_factory=ModelServerSettings)
     dagster: DagsterSettings = Field(default_factory=DagsterSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
@@ -107,6 +129,11 @@ class Settings(BaseSettings):
     def catalog_url(self) -> str:
         """URL of the catalog, the SQLite default resolved."""
         return self.database_url or f"sqlite:///{self.home / 'catalog.db'}"
+
+    @property
+    def archive_folder(self) -> Path:
+        """Folder of recordings, the default resolved."""
+        return self.archive or self.home / "archive"
 
     @property
     def store_folder(self) -> Path:
@@ -151,6 +178,8 @@ def load_settings(**options: Any) -> Settings:
         lines = "\n".join(
             f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
         )
-        raise SettingsError(f"settings are wrong (in {config_file()}, TIDZAM_* or options):\n{lines}") from error
+        raise SettingsError(
+            f"settings are wrong (in {config_file()}, TIDZAM_* or options):\n{lines}"
+        ) from error
     except ValueError as error:  # the TOML parser's error
         raise SettingsError(f"{config_file()} cannot be read: {error}") from error

@@ -36,10 +36,16 @@ class Catalog:
         """
         try:
             engine = _engine(url)
+        except (SQLAlchemyError, OSError) as error:
+            raise CatalogError(f"the catalog {_shown(url)} cannot be opened: {error}") from error
+        try:
             _bring_up_to_date(engine)
         except SQLAlchemyError as error:
-            shown = make_url(url).render_as_string(hide_password=True) if "://" in url else repr(url)
-            raise CatalogError(f"the catalog {shown} cannot be opened: {error}") from error
+            engine.dispose()
+            raise CatalogError(f"the catalog {_shown(url)} cannot be opened: {error}") from error
+        except CatalogError:
+            engine.dispose()
+            raise
         return cls(engine)
 
     @contextlib.contextmanager
@@ -67,6 +73,14 @@ def _answered() -> Iterator[None]:
         raise CatalogError(f"the catalog did not answer: {error}") from error
 
 
+def _shown(url: str) -> str:
+    """The URL without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return "(its URL cannot be read: write sqlite:///path or postgresql://user:password@host/name)"
+
+
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.drivername == "postgresql":
@@ -83,7 +97,12 @@ def _engine(url: str) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, see _begin
-    for pragma in (f"busy_timeout={_SQLITE_BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in (
+        f"busy_timeout={_SQLITE_BUSY_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, MetaData, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
@@ -81,6 +91,7 @@ class Recording(Table):
     holes: Mapped[list[Any]] = mapped_column(default=list)  # [[start_s, end_s], ...] within the file
     truncated: Mapped[bool] = mapped_column(default=False)
     error: Mapped[str | None] = mapped_column(String(1000))
+    warning: Mapped[str | None] = mapped_column(String(1000))  # what a person should know of start and end
     source: Mapped[Source] = relationship(lazy="joined")
 
 
@@ -147,7 +158,9 @@ class Generation(Table):
 
     __tablename__ = "generations"
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)  # of all that made it: data, settings, code
+    fingerprint: Mapped[str] = mapped_column(
+        String(64), unique=True
+    )  # of all that made it: data, settings, code
     dataset_version: Mapped[str] = mapped_column(ForeignKey("dataset_versions.version"))
     state: Mapped[str] = mapped_column(String(16))  # candidate, refused, exported
     manifest: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -1,4 +1,4 @@
-"""The entry of the command line: finds each room's commands, turns typed errors into messages and exit codes."""
+"""The entry of the command line: finds the commands, turns typed errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from typing import Any
 import click
 
 from tidzam_platform import __version__
+from tidzam_platform.cli import help_page
 from tidzam_platform.errors import TidzamError
 
 COMMANDS_GROUP = "tidzam.commands"
 _EXIT_INTERRUPTED = 130  # what shells report for SIGINT
 
-HELP = """Tidzam hears what happens around microphones: birds to species, frogs, insects, rain, cars, voices.
-
-\b
-First steps:
-  ./tidzam demo                          a made site: train, serve, listen, look around
-  ./tidzam dataset import labels.csv     your labelled clips
-  ./tidzam generation run                train on them, check, and serve if it is good
-  ./tidzam serve                         start the model server
-  ./tidzam analyze recording.opus        what is heard in a file
-
-Every command explains itself with --help; most answer scripts with --json.
-Data lives in one folder: --home, TIDZAM_HOME, or var/ in a checkout.
-"""
-
 
 class _Commands(click.Group):
-    """Commands named by entry points, imported when they are asked for."""
+    """Commands named by entry points, imported when they are asked for; the help page imports none."""
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(help_page.text() + "\n")
+        self.format_commands(ctx, formatter)
+        with formatter.section("Options"):
+            formatter.write_dl(
+                [row for option in self.get_params(ctx) if (row := option.get_help_record(ctx))]
+            )
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        on_the_page = {name for _, commands in help_page.COMMANDS for name, _ in commands}
+        if others := [name for name in self.list_commands(ctx) if name not in on_the_page]:
+            with formatter.section("More commands"):
+                formatter.write_text(", ".join(others))
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return sorted(point.name for point in entry_points(group=COMMANDS_GROUP))
@@ -45,13 +46,24 @@ class _Commands(click.Group):
         return None
 
 
-@click.group(cls=_Commands, help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="tidzam")
-@click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="The data folder (default: TIDZAM_HOME or var/).")
-def cli(home: Path | None) -> None:
-    """See HELP."""
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The data folder (default: TIDZAM_HOME or var/).",
+)
+@click.pass_context
+def cli(ctx: click.Context, home: Path | None) -> None:
+    """Show the page of help_page; commands add themselves."""
     if home is not None:  # processes that we start must see the same home
         os.environ["TIDZAM_HOME"] = str(home.expanduser().absolute())
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main(arguments: list[str] | None = None) -> Any:

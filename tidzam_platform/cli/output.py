@@ -22,7 +22,9 @@ remarks = Console(stderr=True, highlight=False)
 
 def json_option(command: Decorated) -> Decorated:
     """Add ``--json`` as the parameter ``as_json``."""
-    return click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object on standard output.")(command)
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Answer with one JSON object on standard output."
+    )(command)
 
 
 def print_json(answer: Any) -> None:

@@ -11,23 +11,33 @@ from typing import Final, Protocol
 from tidzam_platform.errors import InvalidNameError
 
 MAX_KEY_LENGTH: Final = 512
-_SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._=-]*"
+_SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._=-]{0,254}"  # as long as a file's name may be
 _KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
 
 
 def valid_key(key: str) -> str:
     """Return ``key`` if it is well formed, else raise InvalidNameError.
 
-    Segments of letters, digits and ``._=-`` that begin with a letter or digit, joined by ``/``: no key can leave
-    the store's folder, be hidden or be taken for an option.
+    Segments of letters, digits and ``._=-`` that begin with a letter or digit, joined by ``/``: no key can
+    leave the store's folder, be hidden or be taken for an option.
     """
-    if len(key) > MAX_KEY_LENGTH or not _KEY.fullmatch(key):
+    if not is_key(key):
         raise InvalidNameError(f"{key!r} is no key of the store")
     return key
 
 
+def is_key(text: str) -> bool:
+    """Whether ``text`` is a well-formed key, see ``valid_key``."""
+    return len(text) <= MAX_KEY_LENGTH and _KEY.fullmatch(text) is not None
+
+
 class ObjectStore(Protocol):
-    """Whole objects by key. Every write is atomic: a reader sees the old object or the new one, never a part."""
+    """Whole objects by key.
+
+    Every write is atomic: a reader sees the old object or the new one, never a part. Every method raises
+    InvalidNameError for a key that is not well formed, and StoreError where the store fails. A key must not
+    be the folder of another (``a`` beside ``a/b``): not every store can hold both.
+    """
 
     def put_bytes(self, key: str, data: bytes) -> None:
         """Store ``data`` under ``key``, replacing what was there."""
@@ -58,5 +68,5 @@ class ObjectStore(Protocol):
         ...
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """Keys that begin with ``prefix`` (plain text, not a folder), in ascending order."""
+        """Keys that begin with ``prefix`` (any text, not only a folder's name), in ascending order."""
         ...

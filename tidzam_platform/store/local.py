@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tidzam_platform.errors import ObjectNotFoundError
+from tidzam_platform.errors import ObjectNotFoundError, StoreError
 from tidzam_platform.files import PARTIAL_FOLDER, remove_leavings, whole_file, write_whole
-from tidzam_platform.store.base import valid_key
+from tidzam_platform.store.base import is_key, valid_key
 
 
 class LocalStore:
@@ -22,11 +23,12 @@ class LocalStore:
 
     def put_bytes(self, key: str, data: bytes) -> None:
         """Store ``data`` under ``key``, replacing what was there."""
-        write_whole(self._path(key), data, self._root)
+        with self._storing(key) as path:
+            write_whole(path, data, self._root)
 
     def put_file(self, key: str, path: Path) -> None:
         """Store a copy of the file at ``path`` under ``key``, replacing what was there."""
-        with whole_file(self._path(key), self._root) as temporary:
+        with self._storing(key) as target, whole_file(target, self._root) as temporary:
             shutil.copyfile(path, temporary)
 
     def get_bytes(self, key: str) -> bytes:
@@ -48,11 +50,16 @@ class LocalStore:
 
     def delete(self, key: str) -> None:
         """Remove the object; a key that holds none is fine."""
-        self._path(key).unlink(missing_ok=True)
+        path = self._path(key)
+        if path.is_file():
+            path.unlink(missing_ok=True)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Keys that begin with ``prefix``, in ascending order."""
-        folder = self._root.joinpath(*prefix.split("/")[:-1])
+        parent = prefix.rpartition("/")[0]
+        if parent and not is_key(parent):  # no key begins so, and looking there could leave the root
+            return
+        folder = self._root / parent
         found = (path.relative_to(self._root).as_posix() for path in folder.rglob("*") if path.is_file())
         yield from sorted(
             key for key in found if key.startswith(prefix) and not key.startswith(f"{PARTIAL_FOLDER}/")
@@ -61,8 +68,25 @@ class LocalStore:
     def _path(self, key: str) -> Path:
         return self._root / valid_key(key)
 
+    @contextlib.contextmanager
+    def _storing(self, key: str) -> Iterator[Path]:
+        """The path that ``key`` stands for; what goes wrong on the way there is the store's failure."""
+        path = self._path(key)
+        try:
+            if path.is_dir():
+                _remove_empty_folders(path)  # what deleted objects left
+            yield path
+        except OSError as error:
+            raise StoreError(f"object {key!r} cannot be stored in {self._root}: {error}") from error
+
     def _existing(self, key: str) -> Path:
         path = self._path(key)
         if not path.is_file():
             raise ObjectNotFoundError(f"no object {key!r} in {self._root}")
         return path
+
+
+def _remove_empty_folders(top: Path) -> None:
+    for parent, _, _ in os.walk(top, topdown=False):
+        with contextlib.suppress(OSError):  # it holds an object
+            Path(parent).rmdir()

@@ -1,0 +1,1 @@
+"""Training and evaluation of experts, and the gate."""

@@ -1,0 +1,69 @@
+"""Trained and evaluated classifiers."""
+
+from __future__ import annotations
+
+import logging
+
+import dagster as dg
+
+from assets.metadata import class_table, picture
+from tidzam_platform.catalog.generations import register_candidate
+from tidzam_platform.classifiers.candidate import Watcher, code_version, make_candidate
+from tidzam_platform.classifiers.training import Epoch
+from tidzam_platform.files import exclusive
+from tidzam_platform.home import Home
+
+log = logging.getLogger("tidzam.classifiers")
+
+
+class _Log(Watcher):
+    """Says in the log how training goes on."""
+
+    def clips_to_decode(self, total: int) -> None:
+        log.info("decoding %d clips", total)
+
+    def epoch_ended(self, epoch: Epoch, of: int) -> None:
+        log.info(
+            "epoch %d of at most %d: loss %.3f, validation %.3f",
+            epoch.number,
+            of,
+            epoch.train_loss,
+            epoch.validation_loss,
+        )
+
+
+@dg.asset(group_name="learning", kinds={"tensorflow", "keras"}, owners=["team:model-owners"])
+def classifier(dataset: str) -> dg.Output[int]:
+    """A classifier trained on the dataset version and evaluated on its test side: a candidate generation.
+
+    The same ingredients (data, settings, code) give the candidate that is there already. Its value is its number.
+    """
+    home = Home.open()
+    with exclusive(home.settings.locks_folder / "training", "training"):
+        made = make_candidate(home, dataset, _Log())
+        manifest = {
+            "experts": {
+                "selector": {
+                    "dataset_version": dataset,
+                    "weights": made.prefix,
+                    "code_version": made.code_version,
+                }
+            }
+        }
+        generation = register_candidate(home.catalog, made.fingerprint, dataset, manifest, made.evaluation)
+    evaluation = made.evaluation
+    return dg.Output(
+        generation.number,
+        metadata={
+            "generation": generation.number,
+            "dataset_version": dataset,
+            "macro_f1": evaluation["macro_f1"],
+            "accuracy": evaluation["accuracy"],
+            "test_clips": evaluation["clips"],
+            "epochs": len(evaluation["epochs"]),
+            "classes": class_table(evaluation["per_class"]),
+            "confusion": picture(home.store.get_bytes(f"{made.prefix}/confusion.png"), "confusion matrix"),
+            "code_version": code_version(),
+        },
+        data_version=dg.DataVersion(made.fingerprint),
+    )

@@ -1,0 +1,40 @@
+"""The gate, as a blocking check."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from assets.classifiers.assets import classifier as classifier_asset
+from tidzam_platform.catalog.generations import get_generation, newest_exported, set_verdict
+from tidzam_platform.classifiers.candidate import evaluate_beside
+from tidzam_platform.classifiers.gate import judge
+from tidzam_platform.home import Home
+
+
+@dg.asset_check(asset=classifier_asset, blocking=True)
+def gate(classifier: int) -> dg.AssetCheckResult:
+    """Holds back a candidate that is too weak, or worse than the generation in service on the same test clips."""
+    home = Home.open()
+    candidate = get_generation(home.catalog, classifier)
+    incumbent = newest_exported(home.catalog)
+    beside = None
+    if incumbent is not None and incumbent.number != candidate.number:
+        ours, theirs = evaluate_beside(
+            home,
+            candidate.dataset_version,
+            candidate.manifest["experts"]["selector"]["weights"],
+            incumbent.manifest["experts"]["selector"]["weights"],
+        )
+        beside = (ours.macro_f1, theirs.macro_f1)
+    verdict = judge(candidate.evaluation, beside, home.settings.gate)
+    set_verdict(home.catalog, candidate.number, verdict.passed, verdict.reasons)
+    return dg.AssetCheckResult(
+        passed=verdict.passed,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description="; ".join(verdict.reasons) or "not worse than what is served",
+        metadata={
+            **verdict.figures,
+            "reasons": dg.MetadataValue.json(list(verdict.reasons)),
+            "incumbent": incumbent.number if incumbent is not None else "none",
+        },
+    )

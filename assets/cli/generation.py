@@ -1,0 +1,101 @@
+"""``./tidzam generation``: make, list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tidzam_platform.cli.output import json_option, print_json, print_table, remarks
+
+
+@click.group()
+def generation() -> None:
+    """Generations: the classifiers that serve, by number."""
+
+
+@generation.command()
+@click.option(
+    "--dataset", "version", help="A dataset version (default: built from the labels as they are now)."
+)
+@json_option
+def run(version: str | None, as_json: bool) -> None:
+    """Train on a dataset version, evaluate, pass the gate, and export: a running model server serves it at once.
+
+    The same data, settings and code give the generation that is there already. Exit code 3: the gate refused.
+
+    \b
+    Examples:
+      ./tidzam generation run
+      ./tidzam generation run --dataset 4f0c2a9b77e1d3aa --json
+    """
+    from assets.generation_run import is_served, run_generation
+    from tidzam_platform.home import Home
+
+    home = Home.open()
+    answer = run_generation(home, version, remarks.print)
+    answer["served"] = is_served(home, answer["generation"])
+    if as_json:
+        print_json(answer)
+        return
+    evaluation = answer["evaluation"]
+    click.echo(
+        f"generation {answer['generation']} of dataset {answer['dataset']['version']} "
+        f"({answer['dataset']['clips']} clips): macro-F1 {evaluation['macro_f1']:.3f}, "
+        f"accuracy {evaluation['accuracy']:.3f} on {evaluation['clips']} test clips"
+    )
+    print_table(
+        "test side",
+        ["class", "precision", "recall", "F1", "clips"],
+        [
+            (name, *(f"{one[key]:.2f}" for key in ("precision", "recall", "f1")), one["clips"])
+            for name, one in evaluation["per_class"].items()
+        ],
+    )
+    if answer["served"]:
+        click.echo("served")
+    else:
+        click.echo("exported; no model server answers: start it with ./tidzam serve")
+
+
+@generation.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """Show all generations, the newest first, with what the gate said."""
+    from sqlalchemy import select
+
+    from tidzam_platform.catalog.tables import Generation
+    from tidzam_platform.clock import format_utc
+    from tidzam_platform.home import Home
+
+    with Home.open().catalog.reading() as session:
+        found = session.scalars(select(Generation).order_by(Generation.number.desc())).all()
+    rows: list[dict[str, Any]] = [
+        {
+            "generation": row.number,
+            "state": row.state,
+            "macro_f1": row.evaluation["macro_f1"],
+            "dataset": row.dataset_version,
+            "made_at": format_utc(row.made_at),
+            "reasons": row.manifest.get("gate", {}).get("reasons", []),
+        }
+        for row in found
+    ]
+    if as_json:
+        print_json({"generations": rows})
+        return
+    print_table(
+        "generations",
+        ["generation", "state", "macro-F1", "dataset", "made at", "gate"],
+        [
+            (
+                row["generation"],
+                row["state"],
+                f"{row['macro_f1']:.3f}",
+                row["dataset"],
+                row["made_at"],
+                "; ".join(row["reasons"]),
+            )
+            for row in rows
+        ],
+    )

@@ -1,0 +1,1 @@
+"""What a generation heard in the archive, by day."""

@@ -1,0 +1,1 @@
+"""Generations in the model repository."""

@@ -1,0 +1,224 @@
+"""``./tidzam analyze``: what is heard in files."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tidzam_platform.cli.output import json_option, print_json, print_table, progress_bar, remarks
+
+if TYPE_CHECKING:
+    from serving.analysis import Hearing, Model
+    from tidzam_platform.settings import Settings
+
+_EVENT_FIELDS = ("file", "channel", "start", "end", "class", "score", "generation")
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Answer with CSV: one line an event.")
+@click.option(
+    "--audacity", "as_audacity", is_flag=True, help="Answer with an Audacity label track (one FILE)."
+)
+@click.option("--channel", type=click.IntRange(1), help="Only this channel, counted from 1.")
+@click.option(
+    "--windows", "with_windows", is_flag=True, help="With --json: every window with all its scores."
+)
+@click.option("--local", is_flag=True, help="Hear in this process, without the model server.")
+@click.option(
+    "--generation", type=click.IntRange(1), help="With --local: this generation (default: the newest)."
+)
+@click.option("--server", help="Address of the model server, host:port (default: from the settings).")
+@click.pass_context
+def analyze(
+    ctx: click.Context,
+    files: tuple[Path, ...],
+    as_json: bool,
+    as_csv: bool,
+    as_audacity: bool,
+    channel: int | None,
+    with_windows: bool,
+    local: bool,
+    generation: int | None,
+    server: str | None,
+) -> None:
+    """Say what is heard in each FILE, channel by channel.
+
+    Answers are classes such as birds-chiffchaff, unknown where the classifier is not sure, and no_signal where it
+    is too quiet. Neighbouring windows with one answer are one event; times are seconds from the file's start.
+
+    \b
+    Examples:
+      ./tidzam analyze recording.opus
+      ./tidzam analyze --local --json recording.opus | tail -n 1
+      ./tidzam analyze --audacity --channel 2 recording.opus > labels.txt
+    """
+    from tidzam_platform.errors import AudioError
+    from tidzam_platform.settings import load_settings
+
+    if as_json + as_csv + as_audacity > 1:
+        raise click.UsageError("choose one of --json, --csv and --audacity")
+    if as_audacity and len(files) > 1:
+        raise click.UsageError("--audacity answers for one file at a time")
+    if generation is not None and not local:
+        raise click.UsageError("--generation goes with --local; a model server answers with what it serves")
+    settings = load_settings()
+    heard: list[tuple[Path, Hearing]] = []
+    unusable: list[dict[str, str]] = []
+    with _model(settings, local, generation, server) as model:
+        for path in files:
+            try:
+                heard.append((path, _hear(path, model, settings, with_windows)))
+            except AudioError as error:
+                if len(files) == 1:
+                    raise
+                unusable.append({"file": str(path), "error": str(error)})
+                remarks.print(f"[red]{error}")
+    events = [event for path, hearing in heard for event in _events(path, hearing, channel)]
+    if as_json:
+        print_json(_as_object(heard, events, unusable, with_windows, channel))
+    elif as_csv:
+        writer = csv.DictWriter(sys.stdout, _EVENT_FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(events)
+    elif as_audacity:
+        _print_audacity(events)
+    else:
+        _print_events(heard, events)
+    if unusable:
+        ctx.exit(AudioError.exit_code)
+
+
+@contextmanager
+def _model(settings: Settings, local: bool, generation: int | None, server: str | None) -> Iterator[Model]:
+    if local:
+        from serving.local import LocalModel
+        from serving.repository import ModelRepository
+        from tidzam_platform.errors import ModelRepositoryError
+
+        repository = ModelRepository(settings.models_folder)
+        number = generation if generation is not None else repository.latest()
+        if number is None:
+            raise ModelRepositoryError(
+                f"no generation in {settings.models_folder} yet: make one with ./tidzam generation run"
+            )
+        yield LocalModel(repository.path(number))
+        return
+    from serving.client import ModelClient
+
+    address = server or f"{settings.model_server.host}:{settings.model_server.port}"
+    with ModelClient(
+        address,
+        deadline_s=settings.model_server.deadline_s,
+        max_message_mb=settings.model_server.max_message_mb,
+    ) as client:
+        yield client
+
+
+def _hear(path: Path, model: Model, settings: Settings, keep_windows: bool) -> Hearing:
+    from serving.analysis import hear_file
+
+    done_s = 0
+
+    def advance(seconds: float) -> None:
+        nonlocal done_s
+        progress(int(seconds) - done_s)
+        done_s = int(seconds)
+
+    with progress_bar(f"hearing {path.name}, seconds") as progress:
+        hearing = hear_file(
+            path,
+            model,
+            no_signal_dbfs=settings.decision.no_signal_dbfs,
+            keep_windows=keep_windows,
+            progress=advance,
+        )
+    for start_s, end_s in hearing.info.holes:
+        remarks.print(f"[yellow]{path.name}: audio is missing from {start_s:.3f} to {end_s:.3f} s")
+    if hearing.info.truncated:
+        remarks.print(f"[yellow]{path.name}: the file is cut short; what there is was heard")
+    return hearing
+
+
+def _events(path: Path, hearing: Hearing, channel: int | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "file": str(path),
+            "channel": event.channel,
+            "start": hearing.seconds(event.start_frame),
+            "end": hearing.seconds(event.end_frame),
+            "class": event.class_path,
+            "score": round(event.score, 4),
+            "generation": hearing.description.generation,
+        }
+        for event in hearing.events
+        if channel in (None, event.channel)
+    ]
+
+
+def _as_object(
+    heard: list[tuple[Path, Hearing]],
+    events: list[dict[str, Any]],
+    unusable: list[dict[str, str]],
+    with_windows: bool,
+    channel: int | None,
+) -> dict[str, Any]:
+    files = []
+    for path, hearing in heard:
+        entry: dict[str, Any] = {
+            "file": str(path),
+            "seconds": hearing.info.seconds,
+            "channels": hearing.info.channels,
+            "holes": [list(hole) for hole in hearing.info.holes],
+            "truncated": hearing.info.truncated,
+        }
+        if with_windows:
+            paths = [known.path for known in hearing.description.classes]
+            entry["windows"] = [
+                {
+                    "channel": window.channel,
+                    "start": hearing.seconds(window.start_frame),
+                    "class": window.answer.class_path,
+                    "score": window.answer.score,
+                    "level_dbfs": window.level_dbfs,
+                    "scores": dict(zip(paths, (float(score) for score in window.scores), strict=True)),
+                }
+                for window in hearing.windows
+                if channel in (None, window.channel)
+            ]
+        files.append(entry)
+    return {"events": events, "files": files, "unusable": unusable}
+
+
+def _print_audacity(events: list[dict[str, Any]]) -> None:
+    """Tab-separated start, end, label; the channel is written into the label when there are several."""
+    several = len({event["channel"] for event in events}) > 1
+    for event in events:
+        label = f"{event['class']} (channel {event['channel']})" if several else event["class"]
+        click.echo(f"{event['start']:.6f}\t{event['end']:.6f}\t{label}")
+
+
+def _print_events(heard: list[tuple[Path, Hearing]], events: list[dict[str, Any]]) -> None:
+    for path, hearing in heard:
+        print_table(
+            f"{path.name}, heard by generation {hearing.description.generation}",
+            ["channel", "start s", "end s", "class", "score"],
+            [
+                (
+                    event["channel"],
+                    f"{event['start']:.1f}",
+                    f"{event['end']:.1f}",
+                    event["class"],
+                    f"{event['score']:.2f}",
+                )
+                for event in events
+                if event["file"] == str(path)
+            ],
+        )

@@ -1,0 +1,83 @@
+"""From a candidate in the store to a version in the model repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from serving.export import export_saved_model
+from serving.local import LocalModel
+from serving.repository import ModelRepository
+from serving.signature import ClassDescription, ModelDescription
+from tidzam_platform import crash_points
+from tidzam_platform.catalog.generations import CANDIDATE, EXPORTED, get_generation, set_exported
+from tidzam_platform.classifiers.expert import Expert
+from tidzam_platform.classifiers.tree import nodes_of, serving_model
+from tidzam_platform.errors import GateRefusedError, ModelRepositoryError
+from tidzam_platform.files import exclusive
+from tidzam_platform.home import Home
+from tidzam_platform.labels.class_paths import parent
+
+EXPORT_TOLERANCE: Final = 1e-4  # between the trained model's scores and those of the exported one
+_WARM_UP_WINDOWS: Final = 64
+_WARM_UP_LEVEL: Final = 0.05
+
+
+def publish_generation(home: Home, number: int) -> Path:
+    """Export a generation that passed the gate; doing it again changes nothing. Returns the version's folder.
+
+    Raises:
+        GateRefusedError: the gate has not passed it.
+        ModelRepositoryError: the exported model answers otherwise than the trained one.
+    """
+    row = get_generation(home.catalog, number)
+    if row.state not in (CANDIDATE, EXPORTED) or not row.manifest.get("gate", {}).get("passed"):
+        raise GateRefusedError(
+            f"generation {number} has not passed the gate: "
+            + "; ".join(row.manifest.get("gate", {}).get("reasons", []))
+        )
+    repository = ModelRepository(home.settings.models_folder)
+    with exclusive(home.settings.locks_folder / "publish", "publishing"):
+        if number not in repository.versions():
+            expert = Expert.load(home.store, row.manifest["experts"]["selector"]["weights"])
+            description = _describe(expert, number, row.dataset_version, home.settings.decision.threshold)
+            model, audio = serving_model(expert), _warm_up_audio(expert.front_end.window_frames)
+            with repository.staging() as staged:
+                export_saved_model(model, description, staged, audio)
+                _assert_same_answers(model, staged, audio)
+                crash_points.reach("generation.exported")
+                repository.publish(number, staged)
+        crash_points.reach("generation.published")
+        set_exported(home.catalog, number)
+    return repository.path(number)
+
+
+def _describe(expert: Expert, number: int, dataset_version: str, threshold: float) -> ModelDescription:
+    return ModelDescription(
+        classes=tuple(ClassDescription(path, parent(path), threshold) for path in nodes_of(expert.outputs)),
+        rate_hz=expert.front_end.rate_hz,
+        window_s=expert.front_end.window_s,
+        hop_s=expert.front_end.hop_s,
+        generation=number,
+        dataset_version=dataset_version,
+    )
+
+
+def _warm_up_audio(window_frames: int) -> npt.NDArray[np.float32]:
+    """Windows of noise at rising levels, the same every time."""
+    random = np.random.default_rng(0)
+    levels = np.linspace(0, _WARM_UP_LEVEL, _WARM_UP_WINDOWS, dtype=np.float32)[:, np.newaxis]
+    return random.standard_normal((_WARM_UP_WINDOWS, window_frames), dtype=np.float32) * levels
+
+
+def _assert_same_answers(model: Any, staged: Path, audio: npt.NDArray[np.float32]) -> None:
+    expected = np.asarray(model(audio, training=False)["scores"])
+    difference = float(np.abs(LocalModel(staged).predict(audio).scores - expected).max())
+    if not difference <= EXPORT_TOLERANCE:
+        raise ModelRepositoryError(
+            f"the exported model's scores differ from the trained one's by {difference:.2g} "
+            f"(at most {EXPORT_TOLERANCE:g} is right); it was not published"
+        )

@@ -1,0 +1,68 @@
+"""Fixtures of all rooms."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.parts import SKIP_REASON
+from tests.support.postgresql import PostgresqlServer, running_postgresql
+from tidzam_platform.catalog import Catalog
+from tidzam_platform.settings import CONFIG_FILE_VARIABLE, Settings, load_settings
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings with a data folder of their own (``home.home``), which processes started by the test share."""
+    for variable in [name for name in os.environ if name.startswith("TIDZAM_")]:
+        if not variable.startswith("TIDZAM_TEST_"):
+            monkeypatch.delenv(variable)
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("TIDZAM_HOME", str(folder))
+    monkeypatch.setenv(CONFIG_FILE_VARIABLE, str(folder / "tidzam.toml"))
+    return load_settings()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    """A real PostgreSQL, started once for all tests that ask for it."""
+    with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of an empty database, once of each kind: what is promised of the catalog holds on both."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'catalog.db'}"
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql_server")
+    with server.fresh_database() as url:
+        yield url
+
+
+@pytest.fixture
+def catalog(catalog_url: str) -> Iterator[Catalog]:
+    """An empty catalog, once on each database."""
+    opened = Catalog.open(catalog_url)
+    yield opened
+    opened.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count the tests that were skipped for want of a system part, so that nobody takes them for passed."""
+    reasons = Counter[str]()
+    for report in terminalreporter.stats.get("skipped", []):
+        if isinstance(report.longrepr, tuple):
+            reason = report.longrepr[2].removeprefix("Skipped: ")
+            if reason.startswith(SKIP_REASON):
+                reasons[reason] += 1
+    if reasons:
+        terminalreporter.section("skipped for want of a system part")
+        for reason, tests in sorted(reasons.items()):
+            terminalreporter.write_line(f"{tests:4d}  {reason}")

@@ -1,0 +1,1 @@
+"""The serving tier: what consumers of the model server rely on."""

@@ -1,0 +1,1 @@
+"""Hearing and learning: front end, architectures, training, evaluation, decision, events."""

@@ -1,0 +1,51 @@
+"""Loading of Keras with the settings that all our code relies on: TensorFlow behind it, and quietly."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+
+def load_keras() -> Any:
+    """Import Keras (seconds, the first time); what the import prints is shown only if it fails."""
+    if "keras" in sys.modules:
+        return sys.modules["keras"]
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    with _silent_stderr():
+        import keras
+    return keras
+
+
+def load_tensorflow() -> Any:
+    """Import TensorFlow (seconds, the first time) and find its devices; quiet like ``load_keras``."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _silent_stderr() if "tensorflow" not in sys.modules else contextlib.nullcontext():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()  # the first look at CUDA complains where there is none
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    return tf
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Hold back what C++ libraries write to file descriptor 2; let it out if the block fails."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            if failed:
+                held.seek(0)
+                os.write(2, held.read())

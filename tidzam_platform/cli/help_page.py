@@ -1,0 +1,61 @@
+"""The page of ``./tidzam --help``: what this is, where to begin, every command in one line.
+
+The bootstrap prints it before anything is installed, with whatever ``python3`` there is: no newer syntax.
+"""
+
+INTRODUCTION = """\
+Tidzam hears what happens around microphones: birds, frogs, insects, rain, cars, voices.
+It finds sounds in recordings, learns from the labels that people give, and serves
+what it learned only after a check that it is good."""
+
+FIRST_STEPS = (
+    ("./tidzam demo", "see all of it at work on sounds that it makes itself"),
+    ("./tidzam dataset import labels.csv", "bring your own labelled clips"),
+    ("./tidzam generation run", "learn from them, check, and serve if it is good"),
+    ("./tidzam serve", "start the model server"),
+    ("./tidzam analyze recording.opus", "what is heard in a file"),
+)
+
+# Every command once, in groups by what a person wants to do; a test holds this to the entry points.
+COMMANDS = (
+    ("Look around", (
+        ("demo", "a made site: learn, serve, listen, show what was heard"),
+        ("check", "what is installed, what is missing and how to get it"),
+    )),
+    ("Audio and recordings", (
+        ("analyze", "find sounds in files; answers as table, JSON, CSV or Audacity labels"),
+        ("archive", "index a folder of recordings"),
+        ("audio", "look into an audio file: codec, channels, holes"),
+    )),
+    ("Learning", (
+        ("dataset", "import labelled clips, build dataset versions"),
+        ("generation", "train, evaluate and serve a generation of classifiers"),
+        ("dagster", "the same as a data platform in the browser"),
+    )),
+    ("Running", (
+        ("serve", "the model server: TensorFlow Serving's API"),
+        ("test", "run the project's tests"),
+    )),
+)  # fmt: skip
+
+ENDING = """\
+Every command explains itself: ./tidzam COMMAND --help. Most answer programs with --json.
+Data lives in one folder: --home, else TIDZAM_HOME, else var/ beside this program."""
+
+BEFORE_SET_UP = """
+Nothing is installed yet. The first command sets Tidzam up, which takes some minutes and 3 GB, once: Python
+packages in .venv beside this program, and, as root or where sudo asks for no password, Debian's ffmpeg, mpv,
+jackd2, icecast2 and opus-tools (TIDZAM_INSTALL_PARTS=no leaves those to you)."""
+
+
+def text() -> str:
+    """The whole page but for the options, which the command line knows."""
+    width = max(len(name) for _, commands in COMMANDS for name, _ in commands)
+    parts = ["Usage: ./tidzam [OPTIONS] COMMAND [ARGUMENTS]", INTRODUCTION]
+    parts.append("First steps:\n" + _rows(FIRST_STEPS, max(len(line) for line, _ in FIRST_STEPS)))
+    parts += [f"{group}:\n{_rows(commands, width)}" for group, commands in COMMANDS]
+    return "\n\n".join([*parts, ENDING])
+
+
+def _rows(pairs: "tuple[tuple[str, str], ...]", width: int) -> str:
+    return "\n".join(f"  {left:<{width}}  {right}" for left, right in pairs)

@@ -1,0 +1,58 @@
+"""``./tidzam test``: the project's own tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+
+import click
+
+from tidzam_platform.errors import SetUpError
+from tidzam_platform.operations import stamp
+from tidzam_platform.operations.set_up import set_up
+from tidzam_platform.operations.system_parts import PARTS
+from tidzam_platform.settings import PROJECT_ROOT
+
+_EXTRA = "test"
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@click.option("--long", "with_long", is_flag=True, help="Run the tests too slow for every day as well.")
+@click.option("--prepare", is_flag=True, help="Only install what the tests need.")
+@click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
+def test(with_long: bool, prepare: bool, pytest_arguments: tuple[str, ...]) -> None:
+    """Run the tests; what they need beyond a user's system (PostgreSQL) is installed where that is allowed.
+
+    All other arguments go to pytest, which runs in the project's folder; its exit code is ours. Tests that
+    need a missing part of the system are skipped and counted at the end, or fail if
+    TIDZAM_TEST_REQUIRE_PARTS=1.
+
+    \b
+    Examples:
+      ./tidzam test
+      ./tidzam test --long
+      ./tidzam test tests/audio -k holes
+    """
+    _prepare()
+    if prepare:
+        return
+    # Before the caller's arguments: an -m of theirs wins.
+    chosen = [] if with_long else ["-m", "not long"]
+    os.chdir(PROJECT_ROOT)
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *chosen, *pytest_arguments])  # noqa: S606
+
+
+def _prepare() -> None:
+    """Install the tests' packages and system parts into an environment that ./tidzam made."""
+    root = str(PROJECT_ROOT)
+    if stamp.is_ready(root, (_EXTRA,), tuple(part.name for part in PARTS)):
+        return
+    if stamp.read_stamp(root) and os.path.realpath(sys.prefix) == os.path.realpath(PROJECT_ROOT / stamp.VENV):
+        set_up(PROJECT_ROOT, extras=[_EXTRA], parts=PARTS)
+    elif importlib.util.find_spec("pytest") is None:
+        raise SetUpError(
+            f"{sys.prefix} has no pytest, and was not made by ./tidzam: "
+            "call ./tidzam test, or install the project's extra 'test' there"
+        )

@@ -1,0 +1,1 @@
+"""Datasets: import of labelled audio, sides by group, immutable versions."""

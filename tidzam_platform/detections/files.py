@@ -1,0 +1,69 @@
+"""Parquet files of detections, one a generation, source and day (UTC), and their index in the catalog."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date
+
+from sqlalchemy import select
+
+from tidzam_platform.catalog import Catalog
+from tidzam_platform.catalog.tables import DetectionFile
+from tidzam_platform.clock import utc_now
+from tidzam_platform.detections.detection import Detection
+from tidzam_platform.store import ObjectStore
+
+
+def replace_day(
+    catalog: Catalog,
+    store: ObjectStore,
+    generation: int,
+    source_id: int,
+    day: date,
+    detections: Sequence[Detection],
+) -> str:
+    """Make ``detections`` all that ``generation`` heard at a source on a day; returns the key of the file.
+
+    The file is replaced whole; the same detections give the same bytes.
+    """
+    key = f"detections/generation={generation}/source={source_id}/day={day.isoformat()}/detections.parquet"
+    store.put_bytes(key, to_parquet(detections))
+    with catalog.session() as session:
+        row = session.scalar(select(DetectionFile).where(DetectionFile.store_key == key))
+        if row is None:
+            row = DetectionFile(generation=generation, source_id=source_id, day=day, store_key=key)
+            session.add(row)
+        row.detections = len(detections)
+        row.made_at = utc_now()
+    return key
+
+
+def to_parquet(detections: Sequence[Detection]) -> bytes:
+    """Detections in ascending order of start, channel and class."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema(
+        [
+            ("id", pa.string()),
+            ("generation", pa.int64()),
+            ("channel", pa.string()),
+            ("start", pa.timestamp("us", "UTC")),
+            ("end", pa.timestamp("us", "UTC")),
+            ("class_path", pa.string()),
+            ("score", pa.float32()),
+        ]
+    )
+    ordered = sorted(detections, key=lambda one: (one.start, one.channel, one.class_path))
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([asdict(one) for one in ordered], schema), sink, compression="zstd")
+    return sink.getvalue()
+
+
+def from_parquet(data: bytes) -> list[Detection]:
+    """Read a file of detections back."""
+    import pyarrow.parquet as pq
+
+    return [Detection(**row) for row in pq.read_table(io.BytesIO(data)).to_pylist()]

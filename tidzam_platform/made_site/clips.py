@@ -1,0 +1,89 @@
+"""Labelled clips: cut as a recorder cuts them, the event somewhere inside and the background everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tidzam_platform.made_site.backgrounds import Place, draw_place
+from tidzam_platform.made_site.mixing import within_full_scale
+from tidzam_platform.made_site.scenes import Scene, draw_individual, spread_individuals
+from tidzam_platform.made_site.synthesis import Sound, frames_of
+from tidzam_platform.made_site.voices import VOICES, Individual
+
+NOISE: Final = "noise"
+"""The class of clips without an event."""
+
+CLASSES: Final = (*VOICES, NOISE)
+
+_CLIP_S: Final = (1.0, 3.0)
+_EVENT_PART: Final = (0.75, 0.95)
+_SNR_DB: Final = (0.0, 18.0)
+_OVERLAP_PROBABILITY: Final = 0.2
+_OVERLAP_BELOW_DB: Final = (8.0, 14.0)
+_STREAM: Final = 1
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip to be made: everything that its sound follows from."""
+
+    seed: tuple[int, ...]
+    class_path: str
+    group: str
+    number: int
+    place: Place
+    individual: Individual
+    distance: float
+
+
+def plan_clips(seed: int, *, clips_per_class: int, groups_per_class: int) -> Iterator[Clip]:
+    """The clips of the site, class by class; clips of a group share the place, the individual and its distance.
+
+    Noise has twice the groups: what an empty place sounds like differs more than what an animal does.
+    """
+    for class_number, class_path in enumerate(CLASSES):
+        rng = np.random.default_rng([seed, _STREAM, class_number])
+        groups = groups_per_class * 2 if class_path == NOISE else groups_per_class
+        individuals = spread_individuals(rng, groups)
+        places = [draw_place(rng) for _ in range(groups)]
+        distances = (rng.permutation(groups) + rng.random(groups)) / groups
+        for number in range(clips_per_class):
+            group = number % groups
+            yield Clip(
+                seed=(seed, _STREAM, class_number, number),
+                class_path=class_path,
+                group=f"{class_path.rpartition('-')[2]}-{group:02d}",
+                number=number // groups,
+                place=places[group],
+                individual=individuals[group],
+                distance=float(distances[group]),
+            )
+
+
+def make_clip(clip: Clip) -> Sound:
+    """The sound of a clip: mono, 1 to 3 s, never louder than full scale."""
+    rng = np.random.default_rng(clip.seed)
+    duration_s = rng.uniform(*_CLIP_S)
+    scene = Scene(clip.place, rng, frames_of(duration_s))
+    if clip.class_path != NOISE:
+        near_db, far_db = _SNR_DB[1], _SNR_DB[0]
+        snr_db = np.clip(near_db + (far_db - near_db) * clip.distance + rng.uniform(-2, 2), far_db, near_db)
+        _lay_within(scene, rng, clip.class_path, clip.individual, duration_s * rng.uniform(*_EVENT_PART), snr_db)
+        if rng.random() < _OVERLAP_PROBABILITY:
+            others = [class_path for class_path in VOICES if class_path != clip.class_path]
+            other = others[int(rng.integers(len(others)))]
+            other_s = duration_s * rng.uniform(0.2, 0.6)
+            _lay_within(scene, rng, other, draw_individual(rng), other_s, snr_db - rng.uniform(*_OVERLAP_BELOW_DB))
+    return within_full_scale(scene.sound)
+
+
+def _lay_within(
+    scene: Scene, rng: np.random.Generator, class_path: str, individual: Individual, duration_s: float, snr_db: float
+) -> None:
+    event = VOICES[class_path](individual, rng, duration_s)
+    start_frame = int(rng.integers(0, max(1, len(scene.sound) - len(event) + 1)))
+    scene.lay(event, start_frame, float(snr_db))
