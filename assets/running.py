@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
-from assets.classifiers.checks import gate
 from assets.definitions import defs
 from assets.instance import PROCESS_TAG, open_instance
 from tidzam_platform.errors import GateRefusedError
@@ -25,22 +25,27 @@ def run_job(
         TidzamError: an asset failed with a typed error: it comes out as itself.
     """
     loggers = {"console": {"config": {"log_level": "CRITICAL"}}}
+    run_id = str(uuid.uuid4())
     with open_instance(settings) as instance:
         try:
-            result = defs.resolve_job_def(name).execute_in_process(
+            return defs.resolve_job_def(name).execute_in_process(
                 run_config={"ops": dict(config or {}), "loggers": loggers},
                 instance=instance,
                 partition_key=partition,
                 tags={PROCESS_TAG: str(os.getpid())},
-                raise_on_error=True,
+                run_id=run_id,
             )
-        except dg.DagsterAssetCheckFailedError as error:
-            raise GateRefusedError(str(error)) from error
-    _raise_refusal(result)
-    return result
+        except dg.DagsterError as error:
+            if refusal := _refusal(instance, run_id):
+                raise GateRefusedError(refusal) from error
+            raise
 
 
-def _raise_refusal(result: dg.ExecuteInProcessResult) -> None:
-    for evaluation in result.get_asset_check_evaluations():
-        if evaluation.check_name == gate.check_key.name and not evaluation.passed:
-            raise GateRefusedError(f"the gate refused the generation: {evaluation.description}")
+def _refusal(instance: dg.DagsterInstance, run_id: str) -> str:
+    """Why the gate held back the candidate of a run; empty if it did not."""
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+        if entry.dagster_event is not None:
+            evaluation = entry.dagster_event.asset_check_evaluation_data
+            if evaluation.check_name == "gate" and not evaluation.passed:
+                return f"the gate refused the generation: {evaluation.description}"
+    return ""

@@ -1,7 +1,5 @@
 """What assets hand to each other: small JSON values (a version, a number), never pickles; data lives in the store."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any, Final

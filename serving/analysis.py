@@ -11,13 +11,17 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from serving.client import Prediction
+from serving.prediction import Prediction
 from serving.signature import ModelDescription
 from tidzam_platform.audio import AudioInfo, Window, cut_windows, decode_blocks, holes_in_frames, probe
 from tidzam_platform.classifiers.decision import Answer, ClassNode, Decider
 from tidzam_platform.classifiers.events import Event, EventMerger
+from tidzam_platform.errors import ModelServerError
 
 BATCH_WINDOWS: Final = 64  # of one channel or many: where the CPU is most efficient
+_SWAP_ATTEMPTS: Final = (
+    3  # a file is heard by one generation; if another takes over meanwhile, it is heard again
+)
 
 
 class Model(Protocol):
@@ -81,6 +85,28 @@ def hear_file(
         ModelServerError: the model does not answer.
     """
     info = probe(path)
+    for _ in range(_SWAP_ATTEMPTS):
+        try:
+            return _hear(path, info, model, no_signal_dbfs, keep_windows, progress)
+        except _SwappedError:
+            continue
+    raise ModelServerError(
+        f"generations were swapped {_SWAP_ATTEMPTS} times while {path} was heard; try again later"
+    )
+
+
+class _SwappedError(Exception):
+    """Another generation answers than the one whose classes we know."""
+
+
+def _hear(
+    path: Path,
+    info: AudioInfo,
+    model: Model,
+    no_signal_dbfs: float,
+    keep_windows: bool,
+    progress: Callable[[float], None],
+) -> Hearing:
     description = model.describe()
     decider = Decider(
         [ClassNode(known.path, known.parent, known.threshold) for known in description.classes],
@@ -119,14 +145,18 @@ def _heard_windows(
     )
     moments = max(1, BATCH_WINDOWS // info.channels)
     while batch := list(islice(windows, moments)):
-        yield from _hear_batch(batch, model, decider)
+        yield from _hear_batch(batch, model, description, decider)
         progress((batch[-1].start_frame + description.window_frames) / rate_hz)
 
 
-def _hear_batch(batch: list[Window], model: Model, decider: Decider) -> Iterator[HeardWindow]:
+def _hear_batch(
+    batch: list[Window], model: Model, description: ModelDescription, decider: Decider
+) -> Iterator[HeardWindow]:
     """All channels of a few moments in one request."""
     audio = np.concatenate([window.samples for window in batch])
     prediction = model.predict(audio)
+    if prediction.generation != description.generation:
+        raise _SwappedError
     answers = decider.decide(prediction.scores, prediction.level_dbfs)
     channels = len(batch[0].samples)
     for index, answer in enumerate(answers):

@@ -50,7 +50,9 @@ def export_saved_model(
     Raises:
         ModelRepositoryError: the model or the audio does not fit the description.
     """
-    tf = load_tensorflow()
+    load_tensorflow()
+    import tensorflow as tf
+
     samples, text = description.window_frames, description.to_json()
     audio = as_audio_batch(warm_up_audio)
     if audio.shape[0] == 0 or audio.shape[1] != samples:

@@ -51,7 +51,9 @@ def _describe(model: SavedModel, folder: Path) -> ModelDescription:
                 f"{folder} has no signature {name!r} from {sorted(inputs)} to {sorted(outputs)}: "
                 "export it again"
             )
-    tf = load_tensorflow()
+    load_tensorflow()
+    import tensorflow as tf
+
     try:
         request = {REQUEST_INPUT: np.zeros(1, np.int32)}
         answer = model.run(DESCRIBE_SIGNATURE, request, (JSON_OUTPUT,), _DESCRIBE_LIMIT_S)

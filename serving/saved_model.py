@@ -7,7 +7,9 @@ collector sees fit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,14 +30,17 @@ class SavedModel:
     """
 
     def __init__(self, folder: Path) -> None:
-        tf = load_tensorflow()
+        load_tensorflow()
+        import tensorflow as tf
+
         v1 = tf.compat.v1
         options = v1.ConfigProto(allow_soft_placement=True)
         options.gpu_options.allow_growth = True  # other processes may need the same GPU
         self._graph = tf.Graph()
         self._session = v1.Session(graph=self._graph, config=options)
         try:
-            meta_graph = v1.saved_model.load(self._session, [_SERVE_TAG], str(folder))
+            with _without_warnings("tensorflow"):  # it recommends tf.saved_model.load
+                meta_graph = v1.saved_model.load(self._session, [_SERVE_TAG], str(folder))
         except (tf.errors.OpError, OSError, RuntimeError, ValueError) as error:
             self._session.close()
             raise ModelRepositoryError(f"{folder} holds no SavedModel that can be loaded: {error}") from error
@@ -71,3 +76,15 @@ class SavedModel:
         # The Session keeps its graph alive, and both hold most of what is left.
         del self._session, self._graph
         self._session = self._graph = None
+
+
+@contextlib.contextmanager
+def _without_warnings(name: str) -> Iterator[None]:
+    """Let the logger ``name`` say errors only."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -8,6 +8,7 @@
     ├── MissingSystemPartError        a program of the operating system is not installed; exit code 4
     ├── SetUpError                    the environment or a system part could not be installed
     ├── BusyError                     another process holds the lock of this step; exit code 5
+    ├── FolderInUseError              a folder that we would fill holds what is not ours; exit code 2
     ├── AudioError                    exit code 2
     │   ├── AudioNotFoundError        no such file
     │   ├── EmptyAudioError           no bytes, or headers without any audio
@@ -65,6 +66,12 @@ class BusyError(TidzamError):
     """Another process holds the lock of this step."""
 
     exit_code = 5
+
+
+class FolderInUseError(TidzamError):
+    """A folder that we would fill holds what is not ours."""
+
+    exit_code = 2
 
 
 class AudioError(TidzamError):

@@ -1,12 +1,10 @@
 """Trained and evaluated classifiers."""
 
-from __future__ import annotations
-
 import logging
 
 import dagster as dg
 
-from assets.metadata import class_table, picture
+from assets.metadata import class_table, picture, versioned
 from tidzam_platform.catalog.generations import register_candidate
 from tidzam_platform.classifiers.candidate import Watcher, code_version, make_candidate
 from tidzam_platform.classifiers.training import Epoch
@@ -52,9 +50,10 @@ def classifier(dataset: str) -> dg.Output[int]:
         }
         generation = register_candidate(home.catalog, made.fingerprint, dataset, manifest, made.evaluation)
     evaluation = made.evaluation
-    return dg.Output(
+    return versioned(
         generation.number,
-        metadata={
+        made.fingerprint,
+        {
             "generation": generation.number,
             "dataset_version": dataset,
             "macro_f1": evaluation["macro_f1"],
@@ -65,5 +64,4 @@ def classifier(dataset: str) -> dg.Output[int]:
             "confusion": picture(home.store.get_bytes(f"{made.prefix}/confusion.png"), "confusion matrix"),
             "code_version": code_version(),
         },
-        data_version=dg.DataVersion(made.fingerprint),
     )

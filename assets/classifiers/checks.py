@@ -1,7 +1,5 @@
 """The gate, as a blocking check."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from assets.classifiers.assets import classifier as classifier_asset

@@ -1,10 +1,8 @@
 """Dataset versions."""
 
-from __future__ import annotations
-
 import dagster as dg
 
-from assets.metadata import table
+from assets.metadata import table, versioned
 from tidzam_platform.datasets.build import build_dataset, load_manifest, summarise
 from tidzam_platform.home import Home
 
@@ -23,9 +21,10 @@ def dataset(config: DatasetConfig) -> dg.Output[str]:
     manifest = load_manifest(home.catalog, home.store, version)
     summary = summarise(manifest)
     sides = ("train", "validation", "test")
-    return dg.Output(
+    return versioned(
         version,
-        metadata={
+        version,
+        {
             "version": version,
             "clips": manifest.clips,
             "groups": summary["groups"],
@@ -38,5 +37,4 @@ def dataset(config: DatasetConfig) -> dg.Output[str]:
             ),
             "not_split": dg.MetadataValue.json(summary["not_split"]),
         },
-        data_version=dg.DataVersion(version),
     )

@@ -1,7 +1,5 @@
 """What a generation heard in the archive."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """Days of the archive, in UTC."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 # The first microphones of the original Tidzam were set up in 2014: no archive of ours begins before.

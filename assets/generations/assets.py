@@ -1,9 +1,8 @@
 """Generations in the model repository."""
 
-from __future__ import annotations
-
 import dagster as dg
 
+from assets.metadata import versioned
 from serving.publishing import publish_generation
 from tidzam_platform.home import Home
 
@@ -13,8 +12,8 @@ def generation(classifier: int) -> dg.Output[int]:
     """The candidate that passed the gate, exported as a SavedModel; a running model server picks it up by itself."""
     home = Home.open()
     folder = publish_generation(home, classifier)
-    return dg.Output(
+    return versioned(
         classifier,
-        metadata={"generation": classifier, "saved_model": dg.MetadataValue.path(str(folder))},
-        data_version=dg.DataVersion(str(classifier)),
+        str(classifier),
+        {"generation": classifier, "saved_model": dg.MetadataValue.path(str(folder))},
     )

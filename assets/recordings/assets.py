@@ -1,7 +1,5 @@
 """The archive as rows of the catalog."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from tidzam_platform.archive.index import index_archive

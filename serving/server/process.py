@@ -33,14 +33,15 @@ def run_server(
     Raises:
         ProcessError: the address cannot be listened on.
     """
-    # Blocked in all threads, taken by sigtimedwait in this one: no handler ever interrupts foreign code.
+    # Blocked in all threads, taken by sigwait in this one: no handler ever interrupts foreign code. Not by
+    # sigtimedwait, which CPython lets return garbage when the process was stopped and continued meanwhile.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     start = _Start(server, on_listening, on_ready)
     start.begin()
-    while (taken := signal.sigtimedwait(_SIGNALS, _LOOK_S)) is None:
-        if start.error is not None:
-            raise start.error
-    _LOG.info("%s: stopping", signal.Signals(taken.si_signo).name)
+    taken = signal.sigwait(_SIGNALS)
+    if start.error is not None:
+        raise start.error
+    _LOG.info("%s: stopping", signal.Signals(taken).name)
     if not (start.stop() and server.stop()):
         _LOG.info("not waiting for what TensorFlow is still doing")
         sys.stdout.flush()
@@ -58,6 +59,7 @@ class _Start:
         on_ready: Callable[[str, int], None],
     ) -> None:
         self.error: BaseException | None = None
+        self._main_thread = threading.get_ident()
         self._server = server
         self._on_listening, self._on_ready = on_listening, on_ready
         self._stopping = threading.Event()
@@ -82,5 +84,6 @@ class _Start:
                 generation = self._server.wait_for_generation(_LOOK_S)
             if generation is not None:
                 self._on_ready(self._server.address, generation)
-        except BaseException as error:  # noqa: BLE001 - raised again in the main thread
+        except BaseException as error:  # noqa: BLE001 - raised again in the main thread, which this wakes
             self.error = error
+            signal.pthread_kill(self._main_thread, signal.SIGTERM)

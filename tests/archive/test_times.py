@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tidzam_platform.archive.times import WallClockStart, evidence_of, overlaps_touched, starts_of
+from tidzam_platform.archive.times import Start, WallClockStart, evidence_of, overlaps_touched, starts_of
 
 PARIS = ZoneInfo("Europe/Paris")
 BACK = datetime(2026, 10, 25, 1, tzinfo=UTC)  # 03:00 summer time becomes 02:00 winter time
@@ -51,6 +51,20 @@ def test_files_that_follow_each_other_do_not_count_as_running_at_once() -> None:
     assert _utc([_named("02:00:00", seconds), _named("02:10:00", seconds)]) == ["00:00:00", "00:10:00"]
 
 
+def test_a_file_that_joins_one_whose_time_is_known_needs_no_guess() -> None:
+    before, after = _named("01:50:00"), _named("03:00:00")
+    for files, hour in (([before, _named("02:00:00")], 0), ([_named("02:50:00"), after], 1)):
+        start = next(start for start in starts_of(files, PARIS) if start.utc.hour in {0, 1})
+        assert (start.utc.hour, start.warning) == (hour, None)
+
+
+def test_a_file_that_would_join_at_both_moments_is_a_guess() -> None:
+    hour = 3600.0
+    _, start, _ = starts_of([_named("01:00:00", hour), _named("02:00:00", hour), _named("03:00:00")], PARIS)
+    assert start.utc.hour == 0
+    assert start.warning is not None
+
+
 def test_the_time_of_the_last_write_tells_the_two_apart() -> None:
     first_end_s = datetime(2026, 10, 25, 0, 40, tzinfo=UTC).timestamp()
     for late_s in (-2.0, 0.0, 45.0):
@@ -84,29 +98,23 @@ def test_a_file_named_by_a_skipped_time_is_shifted_and_says_so() -> None:
 
 
 @given(
-    begin_s=st.integers(-3 * 3600, 0),
+    begin_s=st.integers(-3 * 3600, -3601),
     lengths=st.lists(st.integers(61, 3500), min_size=1, max_size=25),
     keeps_mtime=st.booleans(),
 )
-def test_an_unbroken_recording_over_the_jump_is_put_in_order(
+def test_an_unbroken_recording_over_the_jump_is_put_in_order_without_a_guess(
     begin_s: int, lengths: list[int], keeps_mtime: bool
 ) -> None:
-    """Whatever the lengths: with its times of change every file is right; without, all but guesses are."""
-    truth, begin = [], BACK + timedelta(seconds=begin_s)
-    for seconds in lengths:
+    recorded = []
+    begin = BACK + timedelta(seconds=begin_s)
+    for seconds in (10, *lengths):  # the first file begins before the hour that came twice
         mtime_s = begin.timestamp() + seconds + 1 if keeps_mtime else NO_MTIME_S
-        truth.append((_file(begin, float(seconds), mtime_s), begin))
+        recorded.append((_file(begin, float(seconds), mtime_s), begin))
         begin += timedelta(seconds=seconds)
-    truth.sort(key=lambda pair: pair[0].local_time)
-    starts = starts_of([file for file, _ in truth], PARIS)
-    names = [file.local_time for file, _ in truth]
-    for (file, begun), start in zip(truth, starts, strict=True):
-        if names.count(file.local_time) > 1:
-            continue  # the second would have overwritten the first
-        if keeps_mtime or start.warning is None:
-            assert start.utc == begun
-        else:
-            assert "came twice" in start.warning
+    recorded.sort(key=lambda pair: pair[0].local_time)
+    names = [file.local_time for file, _ in recorded]
+    assume(len(set(names)) == len(names))  # else one file would have been written over the other
+    assert starts_of([file for file, _ in recorded], PARIS) == [Start(begun, None) for _, begun in recorded]
 
 
 def test_days_beside_a_jump_are_found_and_others_cost_nothing() -> None:

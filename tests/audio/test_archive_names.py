@@ -24,6 +24,7 @@ from tidzam_platform.errors import ArchiveError, InvalidNameError
 
 LOCAL_TIMES = st.datetimes(datetime(MIN_YEAR, 1, 1), datetime(MAX_YEAR, 12, 31, 23, 59, 59))  # noqa: DTZ001
 PARIS = ZoneInfo("Europe/Paris")
+ZONES = ["Europe/Paris", "America/St_Johns", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Beirut"]
 
 
 def _wall(text: str) -> datetime:
@@ -162,26 +163,18 @@ def test_the_edges_of_both_jumps_are_exact(local: str, ambiguous: bool, missing:
     assert (moments.ambiguous, moments.missing) == (ambiguous, missing)
 
 
-@given(
-    st.datetimes(datetime(2000, 1, 1), datetime(2036, 1, 1)),  # noqa: DTZ001
-    st.sampled_from(
-        ["Europe/Paris", "America/St_Johns", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Beirut"]
-    ),
-)
-def test_each_moment_shows_the_time_of_the_name_unless_it_was_skipped(
-    local_time: datetime, zone_name: str
-) -> None:
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2036, 1, 1)), st.sampled_from(ZONES))  # noqa: DTZ001
+def test_each_moment_shows_the_time_of_the_name_unless_skipped(local_time: datetime, zone_name: str) -> None:
     zone = ZoneInfo(zone_name)
     moments = moments_of(local_time, zone)
     assert moments.first <= moments.second <= moments.first + timedelta(hours=1)
-    shown = {
-        moment.astimezone(zone).replace(tzinfo=None, fold=0) for moment in (moments.first, moments.second)
-    }
+    both = (moments.first, moments.second)
+    shown = {moment.astimezone(zone).replace(tzinfo=None, fold=0) for moment in both}
     assert (shown == {local_time}) != moments.missing
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Paris", "Europe", "europe/paris", "../../etc/passwd", "/etc/localtime", "+02:00"]
+    "name", ["", "Paris", "Europe", "europe/paris", "../../etc/passwd", "/etc", "+02:00"]
 )
 def test_a_zone_that_is_none_is_refused_with_an_example(name: str) -> None:
     with pytest.raises(ArchiveError, match="Europe/Paris"):

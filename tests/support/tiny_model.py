@@ -37,7 +37,9 @@ def make_model(generation: int) -> Callable[[Any], Mapping[str, Any]]:
     """Band energies, a dense layer, sigmoids and the product over the tree; weights differ by generation."""
     from tidzam_platform.classifiers.backend import load_tensorflow
 
-    tf = load_tensorflow()
+    load_tensorflow()
+    import tensorflow as tf
+
     random = np.random.default_rng(generation)
     filters = tf.Variable(
         random.normal(size=(WINDOW_FRAMES // _SEGMENTS, EMBEDDING_WIDTH)).astype(np.float32)

@@ -49,6 +49,7 @@ def index_archive(
     time_zone: str | None = None,
     rezone: bool = False,
     allow_empty: bool = False,
+    retry_unusable: bool = False,
     locks_folder: Path | None = None,
     progress: Progress | None = None,
 ) -> IndexReport:
@@ -62,6 +63,7 @@ def index_archive(
         rezone: allow ``time_zone`` to replace another one, and compute all times of these sources anew.
         allow_empty: remove rows even though the folder holds no recording any more; otherwise that is taken
             for a disk that is not mounted.
+        retry_unusable: open those files again that could not be used, e.g. after an update of ffmpeg.
         locks_folder: where the lock lies that keeps two runs apart; that of the settings by default.
         progress: given the number of files, makes a context manager of a function that is told how many more
             are done.
@@ -80,7 +82,7 @@ def index_archive(
     if not folder.is_dir():
         raise ArchiveError(f"{folder} is no folder")
     with exclusive((locks_folder or load_settings().locks_folder) / "archive-index", "an archive index"):
-        run = _Run(catalog, folder, progress or _silent)
+        run = _Run(catalog, folder, progress or _silent, retry_unusable=retry_unusable)
         return run.index(time_zone, rezone=rezone, allow_empty=allow_empty)
 
 
@@ -92,10 +94,11 @@ def _silent(_total: int) -> Iterator[Callable[[int], None]]:
 class _Run:
     """One call of index_archive; it holds the lock."""
 
-    def __init__(self, catalog: Catalog, folder: Path, progress: Progress) -> None:
+    def __init__(self, catalog: Catalog, folder: Path, progress: Progress, *, retry_unusable: bool) -> None:
         self._catalog = catalog
         self._folder = folder
         self._progress = progress
+        self._retry_unusable = retry_unusable
         self._report = IndexReport(folder)
 
     def index(self, time_zone: str | None, *, rezone: bool, allow_empty: bool) -> IndexReport:
@@ -131,6 +134,8 @@ class _Run:
             query = select(Recording.path, Recording.size_bytes, Recording.mtime_ns).where(
                 Recording.path.in_([str(entry.path) for entry in chunk])
             )
+            if self._retry_unusable:
+                query = query.where(Recording.error.is_(None))
             known = {path: (size_bytes, mtime_ns) for path, size_bytes, mtime_ns in session.execute(query)}
         fresh = [entry for entry in chunk if known.get(str(entry.path)) != (entry.size_bytes, entry.mtime_ns)]
         self._report.unchanged += len(chunk) - len(fresh)

@@ -9,7 +9,13 @@ from typing import Final
 
 from tidzam_platform.archive.scan import Entry
 from tidzam_platform.audio.archive_names import ArchiveName
-from tidzam_platform.errors import AudioError
+from tidzam_platform.errors import (
+    AudioError,
+    AudioNotFoundError,
+    DecodingError,
+    EmptyAudioError,
+    UnknownAudioFormatError,
+)
 from tidzam_platform.files import sha256_of_file
 
 MAX_RECORDING_S: Final = 366 * 24 * 3600.0  # a header that claims more is damaged, and would overflow times
@@ -52,7 +58,8 @@ def read(entry: Entry, facts_of: Callable[[str], AudioFacts | None]) -> Reading:
     """Hash the file, and probe it unless ``facts_of`` (the hash) knows these bytes.
 
     Raises:
-        OSError: the file cannot be read, which says nothing of its audio.
+        FileNotFoundError: the file has gone.
+        OSError: it cannot be read, which says nothing of its audio.
         MissingSystemPartError: what probing needs is not installed.
     """
     sha256 = sha256_of_file(entry.path)
@@ -65,8 +72,12 @@ def _probe(entry: Entry) -> AudioFacts:
 
     try:
         info = probe(entry.path)
+    except AudioNotFoundError as error:
+        raise FileNotFoundError(str(error)) from error
+    except (EmptyAudioError, UnknownAudioFormatError, DecodingError) as error:
+        return AudioFacts(error=_fitting(str(error).removeprefix(f"{entry.path}: ")))
     except AudioError as error:
-        return AudioFacts(error=_fitting(str(error)))
+        raise OSError(str(error)) from error
     if not (math.isfinite(info.seconds) and 0 < info.seconds <= MAX_RECORDING_S):
         return AudioFacts(error=f"it claims to last {info.seconds} s, which no recording does: it is damaged")
     return AudioFacts(info.codec, info.rate_hz, info.channels, info.seconds, info.holes, info.truncated)

@@ -11,6 +11,11 @@ from typing import Any, Final
 NAMED_AT_MOST: Final = 20  # of a million stray files a person reads no more
 
 
+def printable(text: str) -> str:
+    """``text`` with the bytes of a path that are no UTF-8 written as escapes."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 @dataclass
 class FirstFew:
     """Counts all remarks and keeps the first ``NAMED_AT_MOST``: no folder can fill memory or a screen."""
@@ -22,12 +27,7 @@ class FirstFew:
         """Count ``remark``, and keep it if it is among the first."""
         self.count += 1
         if self.count <= NAMED_AT_MOST:
-            self.named.append(remark)
-
-    def extend(self, other: FirstFew) -> None:
-        """Add what ``other`` counted."""
-        self.named = [*self.named, *other.named][:NAMED_AT_MOST]
-        self.count += other.count
+            self.named.append(printable(remark))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.lines())
@@ -63,7 +63,7 @@ class IndexReport:
     def as_json(self) -> dict[str, Any]:
         """For ``--json``: counts, and what is named in lists of bounded length."""
         return {
-            "folder": str(self.folder),
+            "folder": printable(str(self.folder)),
             "recordings": self.recordings,
             "added": self.added,
             "changed": self.changed,

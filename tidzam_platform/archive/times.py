@@ -5,9 +5,13 @@ follows from what is known of the files themselves, never from the order in whic
 
 1. A file last written when a recording begun at one of the two moments would have ended (within
    ``MTIME_TOLERANCE_S``) began at that one. Copies that keep times (``cp -p``, ``rsync -t``) keep this.
-2. Else it began at the second moment if, at the first, an earlier file of the same source was still running
-   (for more than ``OVERLAP_TOLERANCE_S``): a recorder writes one file at a time, so the clock had gone back.
-3. Else it began at the first moment, and a warning says so.
+2. A recorder writes one file at a time, and often without a pause. So a file that at one of the two moments,
+   and not at the other, joins a file whose time is known (it begins where that ends, or ends where that
+   begins, within ``JOINT_TOLERANCE_S``) and runs beside none, began at that one; the closest joint is settled
+   first. Thus an unbroken recording is put in order from its ends.
+3. Of those left, by wall clock: a file began at the second moment if another was running at the first, and
+   not at the second; a warning says so.
+4. Else it began at the first moment, and a warning says so.
 
 Files with the same wall-clock time are one recording in two containers or copies, and get the same answer.
 A file named by a time that the clock skipped gets the moment that it would have shown without the jump, and a
@@ -16,7 +20,10 @@ warning.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import bisect
+import itertools
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -26,7 +33,7 @@ from tidzam_platform.audio.archive_names import Moments, moments_of
 
 # Both are far below half an hour, the shortest jump of a clock in use (Lord Howe).
 MTIME_TOLERANCE_S: Final = 60.0  # file systems and recorders write the last block late
-OVERLAP_TOLERANCE_S: Final = 5.0  # names are cut to the second, and sound cards drift
+JOINT_TOLERANCE_S: Final = 2.0  # names are cut to the second, and sound cards drift
 _EVIDENCE_DAYS: Final = 3  # no file is longer
 _DAY: Final = timedelta(days=1)
 
@@ -55,28 +62,30 @@ def starts_of(files: Sequence[WallClockStart], zone: ZoneInfo) -> list[Start]:
         files: in ascending order of ``local_time``.
         zone: of the clock that named them.
     """
-    answers: list[Start] = []
-    last_end_s = float("-inf")  # latest end, in Unix time, of strictly earlier files, second passes left out
-    pending_end_s = last_end_s  # the same with the files of the present local time
-    previous: WallClockStart | None = None
-    for file in files:
-        if previous is not None and file.local_time != previous.local_time:
-            last_end_s = pending_end_s
-        moments = moments_of(file.local_time, zone)
-        if moments.ambiguous and previous is not None and file.local_time == previous.local_time:
-            answer = answers[-1]
+    takes = [
+        _Take.of(local_time, list(copies), zone)
+        for local_time, copies in itertools.groupby(files, lambda file: file.local_time)
+    ]
+    known = _Known()
+    unknown = []
+    for take in takes:
+        if take.began is None:
+            unknown.append(take)
         else:
-            answer = _start(file, moments, last_end_s, zone)
-        if answer.utc == moments.first:
-            pending_end_s = max(pending_end_s, answer.utc.timestamp() + (file.seconds or 0.0))
-        answers.append(answer)
-        previous = file
-    return answers
+            known.add(take)
+    while (settled := _closest_joint(unknown, known)) is not None:
+        known.add(settled)
+        unknown.remove(settled)
+    for take in unknown:
+        _place(take, known)
+        known.add(take)
+    answers = {take.local_time: take.answer(zone) for take in takes}
+    return [answers[file.local_time] for file in files]
 
 
 def overlaps_touched(day: date, zone: ZoneInfo) -> list[date]:
     """Local days on which the clock went back, and on whose times a file of the local ``day`` may bear."""
-    nearby = (day + timedelta(days=offset) for offset in range(-1, _EVIDENCE_DAYS + 1))
+    nearby = (day + offset * _DAY for offset in range(-1, _EVIDENCE_DAYS + 1))
     return [other for other in nearby if _offset_at_noon(other, zone) < _offset_at_noon(other - _DAY, zone)]
 
 
@@ -86,33 +95,121 @@ def evidence_of(overlap: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return noon - _EVIDENCE_DAYS * _DAY, noon + _DAY
 
 
+@dataclass
+class _Take:
+    """One recording, in one file or several copies. ``began`` is None until it is settled."""
+
+    local_time: datetime
+    seconds: float | None
+    moments: Moments
+    began: datetime | None
+    remark: str = ""
+
+    @classmethod
+    def of(cls, local_time: datetime, copies: Sequence[WallClockStart], zone: ZoneInfo) -> _Take:
+        """Settled at once where the clock leaves no doubt, or the time of the last write leaves none."""
+        moments = moments_of(local_time, zone)
+        lengths = [copy.seconds for copy in copies if copy.seconds is not None]
+        began = None if moments.ambiguous else moments.first
+        if moments.ambiguous:
+            written = {
+                moment
+                for moment in (moments.first, moments.second)
+                for copy in copies
+                if copy.seconds is not None
+                and abs(copy.mtime_s - copy.seconds - moment.timestamp()) <= MTIME_TOLERANCE_S
+            }
+            began = written.pop() if len(written) == 1 else None
+        return cls(local_time, max(lengths, default=None), moments, began)
+
+    @property
+    def choices(self) -> tuple[datetime, datetime]:
+        """The two moments that an ambiguous time may mean."""
+        return self.moments.first, self.moments.second
+
+    def span(self, moment: datetime) -> tuple[float, float]:
+        """From when to when (Unix time) it runs if it began at ``moment``."""
+        begin_s = moment.timestamp()
+        return begin_s, begin_s + (self.seconds or 0.0)
+
+    def answer(self, zone: ZoneInfo) -> Start:
+        """With the warning that it deserves."""
+        assert self.began is not None  # noqa: S101 - starts_of settles all
+        shown = f"{self.local_time:%H:%M:%S} on {self.local_time:%Y-%m-%d}"
+        if self.moments.missing:
+            meant = f"{self.began.astimezone(zone):%H:%M:%S}"
+            warning = f"{shown} never was in {zone.key}: taken as {meant}; is the recorder's zone another?"
+            return Start(self.began, warning)
+        return Start(self.began, f"{shown} came twice in {zone.key}: {self.remark}" if self.remark else None)
+
+
+class _Known:
+    """When takes ran whose beginning is settled, in Unix time."""
+
+    def __init__(self) -> None:
+        self._begins_s: list[float] = []
+        self._ends_s: list[float] = []
+        self._spans_s: list[tuple[float, float]] = []
+
+    def add(self, take: _Take) -> None:
+        """Count ``take``, which is settled."""
+        assert take.began is not None  # noqa: S101 - see above
+        begin_s, end_s = take.span(take.began)
+        self._spans_s.append((begin_s, end_s))
+        bisect.insort(self._begins_s, begin_s)
+        bisect.insort(self._ends_s, end_s)
+
+    def gap_s(self, take: _Take, moment: datetime) -> float:
+        """How far ``take``, begun at ``moment``, is from joining the nearest take."""
+        begin_s, end_s = take.span(moment)
+        return min(_distance_s(self._ends_s, begin_s), _distance_s(self._begins_s, end_s))
+
+    def is_free(self, take: _Take, moment: datetime) -> bool:
+        """Whether no take runs beside ``take`` if that began at ``moment``."""
+        begin_s, end_s = take.span(moment)
+        return not any(
+            min(end_s, other_end_s) - max(begin_s, other_begin_s) > JOINT_TOLERANCE_S
+            for other_begin_s, other_end_s in self._spans_s
+        )
+
+
+def _distance_s(moments_s: Sequence[float], moment_s: float) -> float:
+    """How far ``moment_s`` is from the nearest of the sorted ``moments_s``."""
+    after = bisect.bisect(moments_s, moment_s)
+    return min(
+        (abs(moment_s - other_s) for other_s in moments_s[max(0, after - 1) : after + 1]), default=math.inf
+    )
+
+
+def _closest_joint(unknown: Iterable[_Take], known: _Known) -> _Take | None:
+    """The take that rule 2 settles next, settled; None where the rule settles no more."""
+    joints = []
+    for take in unknown:
+        gaps_s = [known.gap_s(take, moment) for moment in take.choices]
+        if take.seconds is not None and min(gaps_s) <= JOINT_TOLERANCE_S:
+            joints.append((min(gaps_s), take.local_time, take, gaps_s))
+    for _, _, take, gaps_s in sorted(joints, key=lambda joint: joint[:2]):
+        fitting = [
+            moment
+            for moment, gap_s in zip(take.choices, gaps_s, strict=True)
+            if gap_s <= JOINT_TOLERANCE_S and known.is_free(take, moment)
+        ]
+        if len(fitting) == 1:
+            take.began = fitting[0]
+            return take
+    return None
+
+
+def _place(take: _Take, known: _Known) -> None:
+    """Settle ``take`` by rules 3 and 4."""
+    first, second = take.choices
+    if not known.is_free(take, first) and known.is_free(take, second):
+        take.began, take.remark = second, "taken as the second, another file ran at the first"
+    else:
+        take.began, take.remark = first, "taken as the first"
+
+
 def _offset_at_noon(day: date, zone: ZoneInfo) -> timedelta:
     offset = datetime.combine(day, time(12), tzinfo=zone).utcoffset()
     assert offset is not None  # noqa: S101 - a ZoneInfo knows every offset
     return offset
-
-
-def _start(file: WallClockStart, moments: Moments, last_end_s: float, zone: ZoneInfo) -> Start:
-    shown = f"{file.local_time:%H:%M:%S} on {file.local_time:%Y-%m-%d}"
-    if moments.missing:
-        meant = moments.first.astimezone(zone)
-        return Start(
-            moments.first,
-            f"{shown} never was in {zone.key}: taken as {meant:%H:%M:%S}; is the recorder's zone another?",
-        )
-    if not moments.ambiguous:
-        return Start(moments.first, None)
-    if file.seconds is not None:
-        written = [
-            moment
-            for moment in (moments.first, moments.second)
-            if abs(file.mtime_s - file.seconds - moment.timestamp()) <= MTIME_TOLERANCE_S
-        ]
-        if len(written) == 1:
-            return Start(written[0], None)
-    if last_end_s - moments.first.timestamp() > OVERLAP_TOLERANCE_S:
-        return Start(
-            moments.second,
-            f"{shown} came twice in {zone.key}: taken as the second, an earlier file still ran at the first",
-        )
-    return Start(moments.first, f"{shown} came twice in {zone.key}: taken as the first")

@@ -43,17 +43,19 @@ def spawn(
         if _spawner is None:
             _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tidzam-spawner")
         spawner = _spawner
-    start = functools.partial(
-        subprocess.Popen[bytes],
-        [*_die_with_parent(), *command],
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        env=dict(environment),
-        cwd=folder,
-        process_group=0,
-        bufsize=0,
-    )
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*_die_with_parent(), *command],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=dict(environment),
+            cwd=folder,
+            process_group=0,
+            bufsize=0,
+        )
+
     return spawner.submit(start).result()
 
 

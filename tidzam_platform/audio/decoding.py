@@ -1,9 +1,10 @@
-"""Decoding: any file that we know, any number of channels, in bounded memory, on a time axis that never slides."""
+"""Decoding: any number of channels, in bounded memory, on a time axis that never slides."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -21,6 +22,7 @@ from tidzam_platform.audio.sniffing import FLAC, OGG, Container, sniff
 from tidzam_platform.errors import AudioError, EmptyAudioError
 
 MAX_RATE_HZ: Final = 768_000
+_SPARE_S: Final = 0.1
 _AUDIO_ONLY: Final = ("-map", "0:a:0", "-vn", "-sn", "-dn")
 _RAW_OUTPUT: Final = ("-c:a", "pcm_f32le", "-f", "f32le", "pipe:1")
 
@@ -47,25 +49,10 @@ def decode_blocks(
         AudioError: as :func:`probe` does; DecodingError also when decoding fails on the way.
         ValueError: the rate or the length of a block makes no sense.
     """
-    if rate_hz is not None and not 1 <= rate_hz <= MAX_RATE_HZ:
-        raise ValueError(f"{rate_hz} Hz is no sampling rate: give 1 to {MAX_RATE_HZ}")
     if not 0 < block_s < float("inf"):
         raise ValueError(f"blocks cannot be {block_s} s long")
-    with opened(path) as handle:
-        container = sniff(handle)
-        if container is OGG:
-            timeline = read_timeline(handle)
-            rate, channels = rate_hz or timeline.rate_hz, timeline.channels
-            pieces = _ogg_pieces(handle, timeline, rate)
-        else:
-            # FLAC alone needs to be looked through before: to learn of its gaps.
-            if info is None and container is FLAC:
-                info = probe(path)
-            source = info or read_header(path, container)
-            rate, channels = rate_hz or source.rate_hz, source.channels
-            pieces = _file_pieces(path, container, source.rate_hz, rate, info)
-        with closing(pieces):
-            yield from _blocks(pieces, channels, max(round(block_s * rate), 1))
+    with _decoder(path, rate_hz, info) as decoder:
+        yield from _blocks(decoder, max(round(block_s * decoder.rate_hz), 1))
 
 
 def read_audio(path: Path, *, rate_hz: int | None = None, max_s: float = 600.0) -> Samples:
@@ -82,21 +69,56 @@ def read_audio(path: Path, *, rate_hz: int | None = None, max_s: float = 600.0) 
     Raises:
         AudioError: as :func:`decode_blocks`; also when the file is longer than ``max_s``.
     """
-    blocks: list[Samples] = []
-    with closing(decode_blocks(path, rate_hz=rate_hz)) as decoded:
-        for block in decoded:
+    with _decoder(path, rate_hz, None) as decoder:
+        max_frames = round(max_s * decoder.rate_hz)
+        too_long = f"longer than {max_s:g} s: decode it block by block"
+        if decoder.frames is not None and decoder.frames > max_frames:
+            raise AudioError(too_long)
+        blocks: list[Samples] = []
+        for block in _blocks(decoder, decoder.rate_hz):
+            if block.start_frame + block.samples.shape[1] > max_frames:
+                raise AudioError(too_long)
             blocks.append(block.samples)
-            rate = rate_hz
-            if rate is None and len(blocks) == 1:
-                pass
     return np.concatenate(blocks, axis=1)
 
 
-def _blocks(pieces: Iterator[Piece], channels: int, block_frames: int) -> Iterator[Block]:
+@dataclass(frozen=True)
+class _Decoder:
+    rate_hz: int
+    channels: int
+    frames: int | None  # in all, None if only the end will tell
+    pieces: Iterator[Piece]
+
+
+@contextmanager
+def _decoder(path: Path, rate_hz: int | None, info: AudioInfo | None) -> Iterator[_Decoder]:
+    if rate_hz is not None and not 1 <= rate_hz <= MAX_RATE_HZ:
+        raise ValueError(f"{rate_hz} Hz is no sampling rate: give 1 to {MAX_RATE_HZ}")
+    with opened(path) as handle:
+        container = sniff(handle)
+        if container is OGG:
+            timeline = read_timeline(handle)
+            rate = rate_hz or timeline.rate_hz
+            channels = timeline.channels
+            frames: int | None = round(timeline.seconds * rate)
+            pieces = _ogg_pieces(handle, timeline, rate)
+        else:
+            # Only FLAC must be looked through before, to learn of its gaps.
+            if info is None and container is FLAC:
+                info = probe(path)
+            source = info or read_header(path, container)
+            rate, channels = rate_hz or source.rate_hz, source.channels
+            frames = None if info is None else round(info.seconds * rate)
+            pieces = _file_pieces(path, container, source.rate_hz, rate, info)
+        with closing(pieces):
+            yield _Decoder(rate, channels, frames, pieces)
+
+
+def _blocks(decoder: _Decoder, block_frames: int) -> Iterator[Block]:
     """Cut the frames of all pieces into blocks of equal length."""
-    interleaved = np.empty((block_frames, channels), np.float32)
+    interleaved = np.empty((block_frames, decoder.channels), np.float32)
     filled = start = 0
-    for piece in pieces:
+    for piece in decoder.pieces:
         while got := piece.read_into(interleaved[filled:]):
             filled += got
             if filled == block_frames:
@@ -119,7 +141,7 @@ def _ogg_pieces(handle: BinaryIO, timeline: Timeline, rate_hz: int) -> Generator
         arguments = [*INPUT_OPTIONS, "-f", OGG.demuxer, "-i", "pipe:0", *_AUDIO_ONLY]
         arguments += [*_filters(stretch, rate_hz), *_RAW_OUTPUT]
         with Child("ffmpeg", arguments, feed=feed) as child:
-            yield Decoded(child, end - start)
+            yield Decoded(child, end - start, spare_frames=round(_SPARE_S * rate_hz))
         reached = end
 
 
@@ -138,11 +160,13 @@ def _file_pieces(
     """One decoder for the file; where gaps are known, silence is put into what it writes."""
     filters = ["-af", f"aresample={rate_hz}"] if rate_hz != own_rate_hz else []
     arguments = ["-nostdin", *input_arguments(path, container), *_AUDIO_ONLY, *filters, *_RAW_OUTPUT]
+    spare_frames = round(_SPARE_S * rate_hz)
     with Child("ffmpeg", arguments) as child:
         reached = 0
         for start_s, end_s in info.holes if info is not None else ():
             start, end = round(start_s * rate_hz), round(end_s * rate_hz)
-            yield Decoded(child, start - reached, is_last=False)
+            yield Decoded(child, start - reached, spare_frames=spare_frames, is_last=False)
             yield Silence(end - start)
             reached = end
-        yield Decoded(child, None if info is None else round(info.seconds * rate_hz) - reached)
+        left = None if info is None else round(info.seconds * rate_hz) - reached
+        yield Decoded(child, left, spare_frames=spare_frames)

@@ -37,7 +37,7 @@ def program(name: str) -> str:
     found = shutil.which(name)
     if found is None:
         raise MissingSystemPartError(
-            f"{name} is not installed, and nothing decodes without it: apt-get install ffmpeg (Debian, Ubuntu)"
+            f"{name} is not installed, and audio needs it: apt-get install ffmpeg (Debian, Ubuntu)"
         )
     return found
 
@@ -51,7 +51,12 @@ class Child:
     """
 
     def __init__(
-        self, name: str, arguments: list[str], *, feed: Iterator[bytes] | None = None, stall_s: float = STALL_S
+        self,
+        name: str,
+        arguments: list[str],
+        *,
+        feed: Iterator[bytes] | None = None,
+        stall_s: float = STALL_S,
     ) -> None:
         """Start ``name`` with ``arguments``.
 
@@ -159,9 +164,13 @@ class Child:
             code = self._process.wait(max(deadline_s - time.monotonic(), 0))
         except subprocess.TimeoutExpired as error:
             self.close()
-            raise DecodingError(f"{self._name} did not end within {self._stall_s:g} s and was ended") from error
+            raise DecodingError(
+                f"{self._name} did not end within {self._stall_s:g} s and was ended"
+            ) from error
         if code:
-            raise DecodingError(f"{self._name} failed (exit code {code}): {self.complaint or 'no reason given'}")
+            raise DecodingError(
+                f"{self._name} failed (exit code {code}): {self.complaint or 'no reason given'}"
+            )
 
     def close(self) -> None:
         """End it now, if it has not ended, and free everything. May be called again."""

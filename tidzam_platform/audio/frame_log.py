@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tidzam_platform.audio.ffmpeg import Child
-from tidzam_platform.audio.ogg.link_reader import MAX_HOLE_S, MAX_LOST_START_S, MAX_RUNS
+from tidzam_platform.audio.limits import MAX_HOLE_S, MAX_LOSSES, MAX_LOST_START_S
 from tidzam_platform.errors import DecodingError
 
 _CHUNK_BYTES: Final = 1 << 16
@@ -49,10 +49,8 @@ def log_frames(input_arguments: list[str], *, rate_hz: int, channels: int, find_
         for line in _lines(child):
             if line.startswith(b"#"):
                 continue
-            fields = line.split(b",")
-            if len(fields) < 6:
-                raise DecodingError("ffmpeg's framecrc answers in an unknown form")
-            position, frames = int(fields[2]), int(fields[4]) // (_BYTES_PER_SAMPLE * channels)
+            position, piece_bytes = _read_line(line)
+            frames = piece_bytes // (_BYTES_PER_SAMPLE * channels)
             missing = position - origin - reached if find_gaps else 0
             believed_s = MAX_HOLE_S if reached else MAX_LOST_START_S
             if missing > believed_s * rate_hz:
@@ -61,11 +59,20 @@ def log_frames(input_arguments: list[str], *, rate_hz: int, channels: int, find_
             elif missing > 0:
                 gaps.append((reached, reached + missing))
                 reached += missing
-                if len(gaps) > MAX_RUNS:
-                    raise DecodingError(f"more than {MAX_RUNS} losses: damaged beyond use")
+                if len(gaps) > MAX_LOSSES:
+                    raise DecodingError(f"more than {MAX_LOSSES} losses: damaged beyond use")
             reached += frames
         child.finish()
     return DecodedFrames(reached, tuple(gaps), unsure)
+
+
+def _read_line(line: bytes) -> tuple[int, int]:
+    """Presentation time and size from ``stream, dts, pts, duration, size, checksum``."""
+    try:
+        _, _, position, _, size, *_ = line.split(b",")
+        return int(position), int(size)
+    except ValueError as error:
+        raise DecodingError(f"ffmpeg's framecrc answers in an unknown form: {line[:80]!r}") from error
 
 
 def _lines(child: Child) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Frame headers of MPEG audio (ISO 11172-3, 13818-3) and of ADTS (ISO 13818-7), which have no other signature."""
+"""Frame headers of MPEG audio (ISO 11172-3, 13818-3) and ADTS (ISO 13818-7): their only signature."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def adts_frame_bytes(head: bytes) -> int:
 
 
 def begins_with_frames(head: bytes, frame_bytes: Callable[[bytes], int]) -> bool:
-    """Whether ``head`` begins with frames in a row; one is enough if it reaches the end of ``head`` exactly."""
+    """Whether ``head`` begins with frames in a row; one is enough if ``head`` ends with it."""
     position = 0
     for _ in range(_FRAMES_IN_A_ROW):
         length = frame_bytes(head[position : position + 7])

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from tidzam_platform.errors import AudioError, AudioNotFoundError
 
@@ -23,18 +23,23 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         AudioNotFoundError: there is no such file.
         AudioError: it is a folder, a pipe or a device, or may not be read.
     """
+    if "\0" in str(path):
+        raise AudioNotFoundError(f"{str(path)!r}: no file can have a null byte in its name")
     try:
-        # A FIFO that is merely opened already disturbs its writer: look first.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise AudioError("is no file: a folder, a pipe or a device cannot be read as audio")
+        # A FIFO that is merely opened already disturbs its writer: look first, and once more when it is open.
+        _require_file(path.stat())
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(handle, "rb") as file:  # noqa: PTH123 - the file is open already
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise AudioError("was replaced by something that is no file while it was opened")
-            yield cast("BinaryIO", file)
+            _require_file(os.fstat(handle))
+            yield file
     except AudioError as error:
         raise type(error)(f"{path}: {error}") from error
     except FileNotFoundError as error:
         raise AudioNotFoundError(f"{path}: no such file") from error
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+    except OSError as error:
         raise AudioError(f"{path}: cannot be read: {error}") from error
+
+
+def _require_file(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise AudioError("is no file: a folder, a pipe or a device cannot be read as audio")

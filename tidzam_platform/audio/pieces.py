@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-import numpy as np
-
 from tidzam_platform.audio.blocks import Samples, valid_samples
 from tidzam_platform.audio.ffmpeg import Child
+from tidzam_platform.errors import DecodingError
 
 _DISCARD_BYTES: Final = 1 << 16
 
@@ -17,9 +16,6 @@ class Piece(Protocol):
 
     def read_into(self, frames: Samples) -> int:
         """Fill float32 ``[frames, channels]``; returns how many frames were filled, fewer only at the end."""
-
-    def close(self) -> None:
-        """Give up what it holds."""
 
 
 class Silence:
@@ -35,22 +31,24 @@ class Silence:
         self._left -= count
         return count
 
-    def close(self) -> None:
-        """Nothing to give up."""
-
 
 class Decoded:
     """What a child process writes: exactly so many frames, or all there are."""
 
-    def __init__(self, child: Child, frames: int | None, *, is_last: bool = True) -> None:
+    def __init__(
+        self, child: Child, frames: int | None, *, spare_frames: int = 0, is_last: bool = True
+    ) -> None:
         """Read from ``child``.
 
         Args:
             child: writes interleaved float32.
-            frames: so many, zeros put at the end or the end taken away; None takes what comes.
+            frames: so many; what comes beyond is dropped. None takes what comes.
+            spare_frames: so many may be wanting at the end, as resamplers and encoders' paddings make it; they
+                become zeros. More than that means that time has slid somewhere before.
             is_last: no other piece reads from ``child`` after this one.
         """
         self._child = child
+        self._spare = spare_frames
         self._left = frames
         self._is_last = is_last
         self._ended = False
@@ -62,16 +60,29 @@ class Decoded:
         filled = 0
         if len(frames) and not self._ended:
             frame_bytes = frames.shape[1] * frames.itemsize
-            filled = self._child.read_into(memoryview(frames).cast("B")) // frame_bytes
+            filled = self._child.read_into(memoryview(frames.data).cast("B")) // frame_bytes
             self._ended = filled < len(frames)
-            frames[:filled] = valid_samples(frames[:filled])
+            decoded = frames[:filled]
+            valid = valid_samples(decoded)
+            if valid is not decoded:
+                decoded[:] = valid
         if self._left is not None:
-            frames[filled:] = 0
+            self._fill(frames, filled)
             filled = len(frames)
             self._left -= filled
         if self._is_last and (self._ended or self._left == 0):
             self._finish()
         return filled
+
+    def _fill(self, frames: Samples, filled: int) -> None:
+        """Put zeros where the child ended too early."""
+        frames[filled:] = 0
+        self._spare -= len(frames) - filled
+        if self._spare < 0:
+            complaint = self._child.complaint
+            raise DecodingError(
+                f"less could be decoded than the file's positions say: {complaint or 'no reason given'}"
+            )
 
     def _finish(self) -> None:
         """Learn whether the child did well; what it may still write is not wanted."""
@@ -81,7 +92,3 @@ class Decoded:
         while self._child.read_into(rest):
             pass
         self._child.finish()
-
-    def close(self) -> None:
-        """End the child."""
-        self._child.close()

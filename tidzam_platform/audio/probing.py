@@ -77,7 +77,7 @@ def ogg_info(timeline: Timeline) -> AudioInfo:
 
 
 def input_arguments(path: Path, container: Container) -> list[str]:
-    """How ffmpeg and ffprobe are shown a file: the demuxer forced, no other protocol, no name that is an option."""
+    """How ffmpeg and ffprobe are shown a file: demuxer forced, files only, no name that is an option."""
     checks = ["-err_detect", "crccheck+explode"] if container is FLAC else []
     return [*INPUT_OPTIONS, *checks, "-f", container.demuxer, "-i", f"file:{path.absolute()}"]
 

@@ -1,4 +1,4 @@
-"""How much audio a WAV file holds and how much its header promises (RIFF; EBU Tech 3306 for RF64 and BW64)."""
+"""How much audio a WAV file holds and how much it promises (RIFF; RF64 and BW64: EBU Tech 3306)."""
 
 from __future__ import annotations
 

@@ -94,9 +94,13 @@ def cut_windows(
         if channels is None:
             channels, first_frame = block.samples.shape[0], block.start_frame
         if block.samples.shape[0] != channels:
-            raise ValueError(f"block at frame {block.start_frame} has {block.samples.shape[0]} channels, not {channels}")
+            raise ValueError(
+                f"block at frame {block.start_frame} has {block.samples.shape[0]} channels, not {channels}"
+            )
         if tail is not None and block.start_frame < tail.end:
-            raise ValueError(f"block at frame {block.start_frame} begins before the one before it ends ({tail.end})")
+            raise ValueError(
+                f"block at frame {block.start_frame} begins before the one before it ends ({tail.end})"
+            )
         if tail is None or block.start_frame > tail.end:
             whole = tail is None
             tail = _Tail(block.start_frame)

@@ -13,23 +13,23 @@ from typing import Any
 
 def load_keras() -> Any:
     """Import Keras (seconds, the first time); what the import prints is shown only if it fails."""
-    if "keras" in sys.modules:
-        return sys.modules["keras"]
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    with _silent_stderr():
-        import keras
+    if os.environ["KERAS_BACKEND"] == "tensorflow":
+        load_tensorflow()
+    import keras
+
     return keras
 
 
 def load_tensorflow() -> Any:
-    """Import TensorFlow (seconds, the first time) and find its devices; quiet like ``load_keras``."""
+    """Import TensorFlow and let it look for its devices, without its remarks on what this machine has not."""
+    if "tensorflow" in sys.modules:
+        return sys.modules["tensorflow"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _silent_stderr() if "tensorflow" not in sys.modules else contextlib.nullcontext():
+    with _silent_stderr():
         import tensorflow as tf
 
-        tf.config.list_physical_devices()  # the first look at CUDA complains where there is none
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        tf.zeros(1)  # the first operation starts the devices
     return tf
 
 

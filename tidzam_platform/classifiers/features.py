@@ -66,7 +66,9 @@ def load_clips(
 def decode_clip(store: ObjectStore, row: ManifestRow, front_end: FrontEnd) -> npt.NDArray[np.float32]:
     """A clip as float32 ``[samples]`` at the front end's rate, its channels averaged."""
     with store.as_file(row.store_key) as path:
-        return read_audio(path, rate_hz=front_end.rate_hz, max_s=MAX_CLIP_S).mean(axis=0)
+        samples = read_audio(path, rate_hz=front_end.rate_hz, max_s=MAX_CLIP_S)
+    mono: npt.NDArray[np.float32] = samples.mean(axis=0)
+    return mono
 
 
 def clip_features(

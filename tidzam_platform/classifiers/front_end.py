@@ -65,9 +65,9 @@ class FrontEnd:
 @lru_cache(maxsize=8)
 def mel_filters(front_end: FrontEnd) -> npt.NDArray[np.float32]:
     """Mel filter bank (Slaney's scale and normalisation, as librosa), float32 ``[bins, bands]``."""
-    import librosa
+    from librosa.filters import mel
 
-    filters = librosa.filters.mel(
+    filters = mel(
         sr=front_end.rate_hz,
         n_fft=front_end.fft_frames,
         n_mels=front_end.bands,
@@ -115,4 +115,4 @@ def level_dbfs(audio: Any) -> Any:
     """Root-mean-square level of each window in dB relative to full scale, float32 ``[batch]``, at least -120."""
     ops = load_keras().ops
     power = ops.mean(ops.square(audio), axis=-1)
-    return 10.0 / np.log(10.0) * ops.log(ops.maximum(power, _LEVEL_FLOOR_POWER))
+    return float(10.0 / np.log(10.0)) * ops.log(ops.maximum(power, _LEVEL_FLOOR_POWER))

@@ -79,7 +79,9 @@ def _mix_background(patches: FloatArray, front_end: FrontEnd, random: np.random.
     noise_loudness = np.log(np.exp(noise).mean(axis=(1, 2), keepdims=True))
     snr = random.uniform(*_MIX_SNR_DB, (count, 1, 1)) * _DB
     snr[random.random(count) > _MIX_SHARE] = np.inf
-    return np.logaddexp(patches, (noise - noise_loudness + loudness - snr).astype(np.float32))
+    background = (noise - noise_loudness + loudness - snr).astype(np.float32)
+    mixed: FloatArray = np.logaddexp(patches, background)
+    return mixed
 
 
 def _equaliser(count: int, bands: int, random: np.random.Generator) -> FloatArray:

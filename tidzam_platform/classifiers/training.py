@@ -28,7 +28,7 @@ _PREDICT_BATCH: Final = 256
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave; losses are mean cross-entropy in nats. ``validation_loss`` is nan without a validation side."""
+    """Mean cross-entropy of one epoch, in nats; ``validation_loss`` is nan without a validation side."""
 
     number: int
     train_loss: float

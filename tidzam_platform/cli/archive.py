@@ -31,8 +31,11 @@ def archive() -> None:
 @click.option(
     "--allow-empty", is_flag=True, help="Forget the recordings of a folder that holds none any more."
 )
+@click.option("--retry-unusable", is_flag=True, help="Open those files again that could not be used before.")
 @json_option
-def index(folder: Path, zone: str | None, rezone: bool, allow_empty: bool, as_json: bool) -> None:
+def index(
+    folder: Path, zone: str | None, rezone: bool, allow_empty: bool, retry_unusable: bool, as_json: bool
+) -> None:
     """Bring the catalog up to date with the recordings in FOLDER and the folders in it.
 
     Recordings are named <database>-YYYY-MM-DD-HH-MM-SS.opus (or ogg, flac, wav). Files that did not change
@@ -43,7 +46,7 @@ def index(folder: Path, zone: str | None, rezone: bool, allow_empty: bool, as_js
       ./tidzam archive index /data/marsh
       ./tidzam archive index /data/old_station --zone Europe/Paris
       ./tidzam archive index /data/marsh --json | jq .unusable_files
-    """  # noqa: D301 - click's mark of a paragraph that keeps its lines
+    """
     from tidzam_platform.archive import index_archive
     from tidzam_platform.home import Home
 
@@ -56,6 +59,7 @@ def index(folder: Path, zone: str | None, rezone: bool, allow_empty: bool, as_js
         time_zone=zone,
         rezone=rezone,
         allow_empty=allow_empty,
+        retry_unusable=retry_unusable,
         locks_folder=home.settings.locks_folder,
         progress=lambda total: progress_bar("indexing recordings", total),
     )
@@ -81,7 +85,7 @@ def list_(source: str | None, first_day: datetime | None, last_day: datetime | N
     Examples:
       ./tidzam archive list --source marsh --from 2026-04-01 --to 2026-04-02
       ./tidzam archive list --json | jq '.recordings[].path'
-    """  # noqa: D301
+    """
     from tidzam_platform.archive import find_recordings
     from tidzam_platform.home import Home
 

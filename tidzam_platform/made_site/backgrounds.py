@@ -10,6 +10,7 @@ import numpy as np
 from tidzam_platform.made_site.synthesis import (
     RATE_HZ,
     Sound,
+    at_unit_power,
     band_noise,
     filtered,
     frames_of,
@@ -19,6 +20,9 @@ from tidzam_platform.made_site.synthesis import (
 )
 
 _RESPONSE_KNOTS_HZ: Final = np.array([60.0, 180.0, 550.0, 1600.0, 3500.0, 6500.0, 11_500.0])
+_MAINS_HZ: Final = 50.0
+_HUM: Final = {1: 1.0, 2: 0.5, 3: 0.3, 5: 0.2}
+"""Strength of the harmonics of the mains hum."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +54,17 @@ def draw_place(rng: np.random.Generator) -> Place:
         gusts=rng.uniform(0.0, 1.5) if rng.random() < 0.5 else 0.0,
         leaves=rng.uniform(0.1, 0.6) if rng.random() < 0.4 else 0.0,
         hum=rng.uniform(0.1, 0.6) if rng.random() < 0.35 else 0.0,
-        response_db=tuple(float(gain_db) for gain_db in rng.normal(0, 3.0, len(_RESPONSE_KNOTS_HZ))),
+        response_db=tuple(float(gain_db) for gain_db in rng.normal(0, 4.0, len(_RESPONSE_KNOTS_HZ))),
         level_dbfs=rng.uniform(-48, -34),
-        echo=rng.uniform(0.05, 0.35),
-        decay_s=rng.uniform(0.02, 0.09),
+        echo=rng.uniform(0.05, 0.3),
+        decay_s=rng.uniform(0.02, 0.06),
     )
 
 
 def background(place: Place, rng: np.random.Generator, frames: int) -> Sound:
     """The noise of the place, before its colouring: ``[frames]``, of about unit power."""
     steady = filtered(rng.standard_normal(frames), lambda hz: np.maximum(hz, 40.0) ** (-place.tilt / 2))
-    sound = steady / np.sqrt(np.mean(steady**2))
+    sound = at_unit_power(steady)
     if place.gusts:
         gust = np.maximum(smooth_random(rng, frames, 0.8), 0) ** 1.5
         sound = sound + place.gusts * gust * band_noise(rng, frames, 20, 220)
@@ -69,9 +73,8 @@ def background(place: Place, rng: np.random.Generator, frames: int) -> Sound:
         sound = sound + place.leaves * rustle * band_noise(rng, frames, 1500, 7000)
     if place.hum:
         at_s = seconds_axis(frames)
-        sound = sound + place.hum * sum(
-            np.sin(2 * np.pi * 50 * number * at_s) / number for number in (1, 2, 3, 5)
-        )
+        for number, strength in _HUM.items():
+            sound = sound + place.hum * strength * np.sin(2 * np.pi * _MAINS_HZ * number * at_s)
     return sound
 
 
@@ -82,7 +85,8 @@ def coloured(place: Place, sound: Sound) -> Sound:
         gain_db = np.interp(
             np.log(np.maximum(frequency_hz, 1.0)), np.log(_RESPONSE_KNOTS_HZ), np.array(place.response_db)
         )
-        return 10 ** (gain_db / 20)
+        gain: Sound = 10 ** (gain_db / 20)
+        return gain
 
     return filtered(sound, gain_at)
 

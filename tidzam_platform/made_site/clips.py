@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +20,7 @@ CLASSES: Final = (*VOICES, NOISE)
 
 _CLIP_S: Final = (1.0, 3.0)
 _EVENT_PART: Final = (0.75, 0.95)
-_SNR_DB: Final = (0.0, 18.0)
+_SNR_DB: Final = (2.0, 18.0)
 _OVERLAP_PROBABILITY: Final = 0.2
 _OVERLAP_BELOW_DB: Final = (8.0, 14.0)
 _STREAM: Final = 1
@@ -40,28 +39,31 @@ class Clip:
     distance: float
 
 
-def plan_clips(seed: int, *, clips_per_class: int, groups_per_class: int) -> Iterator[Clip]:
+def plan_clips(seed: int, *, clips_per_class: int, groups_per_class: int) -> list[Clip]:
     """The clips of the site, class by class; clips of a group share the place, the individual and its distance.
 
     Noise has twice the groups: what an empty place sounds like differs more than what an animal does.
     """
+    clips = []
     for class_number, class_path in enumerate(CLASSES):
         rng = np.random.default_rng([seed, _STREAM, class_number])
         groups = groups_per_class * 2 if class_path == NOISE else groups_per_class
         individuals = spread_individuals(rng, groups)
         places = [draw_place(rng) for _ in range(groups)]
         distances = (rng.permutation(groups) + rng.random(groups)) / groups
-        for number in range(clips_per_class):
-            group = number % groups
-            yield Clip(
+        clips += [
+            Clip(
                 seed=(seed, _STREAM, class_number, number),
                 class_path=class_path,
-                group=f"{class_path.rpartition('-')[2]}-{group:02d}",
+                group=f"{class_path.rpartition('-')[2]}-{number % groups:02d}",
                 number=number // groups,
-                place=places[group],
-                individual=individuals[group],
-                distance=float(distances[group]),
+                place=places[number % groups],
+                individual=individuals[number % groups],
+                distance=float(distances[number % groups]),
             )
+            for number in range(clips_per_class)
+        ]
+    return clips
 
 
 def make_clip(clip: Clip) -> Sound:
@@ -72,17 +74,26 @@ def make_clip(clip: Clip) -> Sound:
     if clip.class_path != NOISE:
         near_db, far_db = _SNR_DB[1], _SNR_DB[0]
         snr_db = np.clip(near_db + (far_db - near_db) * clip.distance + rng.uniform(-2, 2), far_db, near_db)
-        _lay_within(scene, rng, clip.class_path, clip.individual, duration_s * rng.uniform(*_EVENT_PART), snr_db)
+        _lay_within(
+            scene, rng, clip.class_path, clip.individual, duration_s * rng.uniform(*_EVENT_PART), snr_db
+        )
         if rng.random() < _OVERLAP_PROBABILITY:
             others = [class_path for class_path in VOICES if class_path != clip.class_path]
             other = others[int(rng.integers(len(others)))]
             other_s = duration_s * rng.uniform(0.2, 0.6)
-            _lay_within(scene, rng, other, draw_individual(rng), other_s, snr_db - rng.uniform(*_OVERLAP_BELOW_DB))
+            _lay_within(
+                scene, rng, other, draw_individual(rng), other_s, snr_db - rng.uniform(*_OVERLAP_BELOW_DB)
+            )
     return within_full_scale(scene.sound)
 
 
 def _lay_within(
-    scene: Scene, rng: np.random.Generator, class_path: str, individual: Individual, duration_s: float, snr_db: float
+    scene: Scene,
+    rng: np.random.Generator,
+    class_path: str,
+    individual: Individual,
+    duration_s: float,
+    snr_db: float,
 ) -> None:
     event = VOICES[class_path](individual, rng, duration_s)
     start_frame = int(rng.integers(0, max(1, len(scene.sound) - len(event) + 1)))

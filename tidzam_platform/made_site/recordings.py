@@ -84,9 +84,7 @@ def make_recording(recording: Recording) -> tuple[NDArray[np.float32], list[Site
 
 
 def _endless_shuffles(rng: np.random.Generator) -> Iterator[str]:
-    """Class paths for ever, all of them in a new order each time round: no class is missing or heard twice in a row
-    more than by the seam of two rounds.
-    """
+    """Class paths for ever: all of them in a random order, then all in another, so that none is missing."""
     classes = list(VOICES)
     while True:
         yield from (classes[index] for index in rng.permutation(len(classes)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tidzam_platform.made_site.backgrounds import Place, background, coloured, reverberant

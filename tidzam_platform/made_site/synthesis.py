@@ -5,6 +5,7 @@ A sound is float64 ``[frames]`` at ``RATE_HZ``. Its scale means nothing until it
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Final
 
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 RATE_HZ: Final = 24_000
 """Rate of everything that is made: Opus carries it as it is, and no voice reaches above 11 kHz."""
+
+_LEAST_INTERVAL_S: Final = 1e-3
 
 Sound = NDArray[np.float64]
 
@@ -64,12 +67,23 @@ def transform_size(frames: int) -> int:
     return next(size for size in (power, power * 5 // 4, power * 6 // 4, power * 2) if size >= frames)
 
 
+def frequencies_hz(size: int) -> Sound:
+    """Frequency of each bin of a real transform of ``size`` frames, ``[size // 2 + 1]``."""
+    return np.arange(size // 2 + 1, dtype=np.float64) * (RATE_HZ / size)
+
+
 def filtered(sound: Sound, gain_at: Callable[[Sound], Sound]) -> Sound:
     """``sound`` with each frequency multiplied by ``gain_at(frequency_hz)``; zero-padded, so no end wraps round."""
     frames = len(sound)
     size = transform_size(frames + min(frames, RATE_HZ // 10))
     spectrum = np.fft.rfft(sound, size)
-    return np.fft.irfft(spectrum * gain_at(np.fft.rfftfreq(size, 1 / RATE_HZ)), size)[:frames]
+    result: Sound = np.fft.irfft(spectrum * gain_at(frequencies_hz(size)), size)[:frames]
+    return result
+
+
+def at_unit_power(sound: Sound) -> Sound:
+    """``sound`` with a mean square of 1; silence stays silence."""
+    return sound / max(float(np.sqrt(np.mean(sound**2))), 1e-12)
 
 
 def band_noise(rng: np.random.Generator, frames: int, low_hz: float, high_hz: float) -> Sound:
@@ -81,7 +95,7 @@ def band_noise(rng: np.random.Generator, frames: int, low_hz: float, high_hz: fl
         return 1 / (1 + below + above)
 
     noise = filtered(rng.standard_normal(frames), gain_at)
-    return noise / max(float(np.sqrt(np.mean(noise**2))), 1e-12)
+    return at_unit_power(noise)
 
 
 def smooth_random(rng: np.random.Generator, frames: int, knots_per_s: float) -> Sound:
@@ -90,9 +104,7 @@ def smooth_random(rng: np.random.Generator, frames: int, knots_per_s: float) -> 
     return np.interp(np.linspace(0, knots - 1, frames), np.arange(knots), rng.standard_normal(knots))
 
 
-def in_a_row(
-    duration_s: float, note: Callable[[int], Sound], interval_s: Callable[[int], float]
-) -> Sound:
+def in_a_row(duration_s: float, note: Callable[[int], Sound], interval_s: Callable[[int], float]) -> Sound:
     """Notes one after another: as many whole ones as fit, at least the first (cut if it must be).
 
     Args:
@@ -104,15 +116,14 @@ def in_a_row(
         The notes, from the first frame of the first to the last frame of the last.
     """
     canvas = np.zeros(max(1, frames_of(duration_s)))
-    start, end, number = 0, 0, 0
-    onset_s = 0.0
-    while True:
-        sound = note(number)
-        start = frames_of(onset_s)
-        if number and start + len(sound) > len(canvas):
-            return canvas[:end]
-        sound = sound[: len(canvas) - start]
+    first = note(0)[: len(canvas)]
+    canvas[: len(first)] = first
+    end, onset_s = len(first), 0.0
+    for number in itertools.count(1):
+        onset_s += max(interval_s(number - 1), _LEAST_INTERVAL_S)
+        start, sound = frames_of(onset_s), note(number)
+        if start + len(sound) > len(canvas):
+            break
         canvas[start : start + len(sound)] += sound
         end = max(end, start + len(sound))
-        onset_s += max(interval_s(number), 1e-3)
-        number += 1
+    return canvas[:end]

@@ -1,10 +1,11 @@
 """The voices of the made site: one function a class.
 
 What separates the classes is the pattern in time (direction of a sweep, rate of a trill, regularity), far less the
-mean spectrum: the ranges of pitch overlap on purpose. Each voice is called
-``voice(individual, rng, duration_s)`` and returns a sound (float64 ``[frames]``, any scale) that begins and ends
-audibly and lasts ``duration_s`` at most. ``individual`` fixes what an animal, person or machine keeps from call to
-call; ``rng`` gives what varies between calls and notes.
+mean spectrum: the ranges of pitch overlap on purpose.
+
+A voice is called ``voice(individual, rng, duration_s)`` and returns a sound (float64 ``[frames]``, any scale) that
+lasts ``duration_s`` at most, without silence at its ends. ``individual`` fixes what an animal, a person or a machine
+keeps from call to call; ``rng`` gives what varies between calls and notes.
 
 Rates, pitches and note lengths are in the range of the named sounds in nature, simplified.
 """
@@ -21,6 +22,7 @@ import numpy as np
 from tidzam_platform.made_site.synthesis import (
     RATE_HZ,
     Sound,
+    at_unit_power,
     band_noise,
     between,
     fade,
@@ -46,28 +48,26 @@ Voice = Callable[[Individual, np.random.Generator, float], Sound]
 
 
 def chiffchaff(individual: Individual, rng: np.random.Generator, duration_s: float) -> Sound:
-    """Two notes in uneven alternation, 3 to 4 a second; varies pitch 2.4-4.2 kHz, the step between the notes."""
-    high_hz = between(individual.pitch, 2600, 4400)
-    low_hz = high_hz / between(individual.timbre, 1.18, 1.35)
+    """Two notes in uneven alternation, 3 to 4 a second; varies pitch 2.1-4.2 kHz and the step between them."""
+    high_hz = between(individual.pitch, 2900, 4200)
+    low_hz = high_hz / between(individual.timbre, 1.2, 1.35)
     interval_s = 1 / between(individual.tempo, 2.8, 3.8)
     first = int(rng.integers(2))
 
     def note(number: int) -> Sound:
-        is_high = (number + first) % 2 == 0 if rng.random() > 0.15 else rng.random() < 0.5
+        is_high = (number + first) % 2 == 0 if rng.random() > 0.1 else rng.random() < 0.5
         frames = frames_of(rng.uniform(0.09, 0.13))
         centre_hz = (high_hz if is_high else low_hz) * rng.uniform(0.98, 1.02)
         # a hook: a steep fall into a steady pitch
-        hook = 1 + 0.25 * np.exp(-seconds_axis(frames) / 0.015)
+        hook = 1 + 0.15 * np.exp(-seconds_axis(frames) / 0.012)
         return tone(centre_hz * hook, (1.0, 0.15)) * fade(frames, 0.008, 0.04)
 
     return in_a_row(duration_s, note, lambda _: interval_s * rng.uniform(0.94, 1.06))
 
 
-def _whistle(
-    individual: Individual, rng: np.random.Generator, duration_s: float, *, rising: bool
-) -> Sound:
-    low_hz = between(individual.pitch, 2000, 3600)
-    ratio = between(individual.timbre, 1.25, 1.6)
+def _whistle(individual: Individual, rng: np.random.Generator, duration_s: float, *, rising: bool) -> Sound:
+    low_hz = between(individual.pitch, 2200, 3300)
+    ratio = between(individual.timbre, 1.3, 1.6)
     length_s = 1 / between(individual.tempo, 2.2, 4.5)
 
     def note(_: int) -> Sound:
@@ -80,7 +80,7 @@ def _whistle(
 
 
 def rising_whistle(individual: Individual, rng: np.random.Generator, duration_s: float) -> Sound:
-    """Whistles of 0.2 to 0.45 s that rise by a third to a fifth; varies pitch 2-5.8 kHz, length, the interval."""
+    """Whistles of 0.2 to 0.45 s that rise by a third to a fifth; varies pitch 2.2-5.3 kHz, length, the interval."""
     return _whistle(individual, rng, duration_s, rising=True)
 
 
@@ -92,7 +92,7 @@ def falling_whistle(individual: Individual, rng: np.random.Generator, duration_s
 def _trill(
     individual: Individual, rng: np.random.Generator, duration_s: float, *, notes_per_s: float, note_s: float
 ) -> Sound:
-    centre_hz = between(individual.pitch, 2300, 4600)
+    centre_hz = between(individual.pitch, 2500, 4200)
     bend = between(individual.timbre, 1.03, 1.2)
 
     def note(_: int) -> Sound:
@@ -105,13 +105,13 @@ def _trill(
 
 
 def slow_trill(individual: Individual, rng: np.random.Generator, duration_s: float) -> Sound:
-    """Short arched notes, 6 to 9 a second; varies pitch 2.3-4.6 kHz, the arch, the rate."""
-    return _trill(individual, rng, duration_s, notes_per_s=between(individual.tempo, 6, 9), note_s=0.05)
+    """Short arched notes, 5 to 7.5 a second; varies pitch 2.5-4.2 kHz, the arch, the rate."""
+    return _trill(individual, rng, duration_s, notes_per_s=between(individual.tempo, 5, 7.5), note_s=0.055)
 
 
 def fast_trill(individual: Individual, rng: np.random.Generator, duration_s: float) -> Sound:
-    """The same notes shorter, 15 to 24 a second."""
-    return _trill(individual, rng, duration_s, notes_per_s=between(individual.tempo, 15, 24), note_s=0.028)
+    """The same notes shorter, 15 to 21 a second."""
+    return _trill(individual, rng, duration_s, notes_per_s=between(individual.tempo, 15, 21), note_s=0.026)
 
 
 def tree_frog(individual: Individual, rng: np.random.Generator, duration_s: float) -> Sound:
@@ -132,24 +132,24 @@ def tree_frog(individual: Individual, rng: np.random.Generator, duration_s: floa
 
 
 def field_cricket(individual: Individual, rng: np.random.Generator, duration_s: float) -> Sound:
-    """Even chirps, 2 to 3.5 a second, each of three or four syllables at 25 to 35 Hz; carrier 3.6-5.4 kHz."""
-    carrier_hz = between(individual.pitch, 3600, 5400)
-    syllable_hz = between(individual.timbre, 25, 35)
+    """Even chirps, 2 to 3.5 a second, each of three or four syllables at 20 to 28 Hz; carrier 3.2-4.8 kHz."""
+    carrier_hz = between(individual.pitch, 3200, 4800)
+    syllable_hz = between(individual.timbre, 20, 28)
     interval_s = 1 / between(individual.tempo, 2.0, 3.5)
     syllables = 3 + int(individual.timbre > 0.5)
 
     def note(_: int) -> Sound:
         frames = frames_of(syllables / syllable_hz)
         at_s = seconds_axis(frames)
-        pulses = np.sin(np.pi * ((at_s * syllable_hz) % 1)) ** 2
+        pulses = np.maximum(np.sin(2 * np.pi * at_s * syllable_hz), 0)
         return tone(np.full(frames, carrier_hz * rng.uniform(0.995, 1.005)), (1.0, 0.12)) * pulses
 
     return in_a_row(duration_s, note, lambda _: interval_s * rng.uniform(0.98, 1.02))
 
 
 def bush_cricket(individual: Individual, rng: np.random.Generator, duration_s: float) -> Sound:
-    """Single clicks at random times, 5 to 12 a second; each a ringing of 4 to 10 ms at 3.6-6.5 kHz."""
-    ring_hz = between(individual.pitch, 3600, 6500)
+    """Single clicks at random times, 5 to 12 a second; each a ringing of 4 to 10 ms at 3.2-5.5 kHz."""
+    ring_hz = between(individual.pitch, 3200, 5500)
     decay_s = between(individual.timbre, 0.003, 0.008)
     clicks_per_s = between(individual.tempo, 5, 12)
 
@@ -174,29 +174,37 @@ def rain(individual: Individual, rng: np.random.Generator, duration_s: float) ->
     pitch_hz = np.clip(pitch_hz, 400, 9000)
     strength = np.minimum(rng.pareto(2.0, drops) + 0.3, 4.0)
     onset = rng.integers(0, frames - length + 1, drops)
-    rings = strength[:, None] * np.exp(-at / (ring_s * RATE_HZ)) * np.sin(
-        2 * np.pi * pitch_hz[:, None] * at / RATE_HZ
+    rings = (
+        strength[:, None]
+        * np.exp(-at / (ring_s * RATE_HZ))
+        * np.sin(2 * np.pi * pitch_hz[:, None] * at / RATE_HZ)
     )
     sound = np.zeros(frames)
     np.add.at(sound, onset[:, None] + at, rings)
     hiss = band_noise(rng, frames, 2500, 9000)
-    return (sound / np.sqrt(np.mean(sound**2) + 1e-12) + 0.4 * hiss) * fade(frames, 0.1, 0.1)
+    return (at_unit_power(sound) + 0.4 * hiss) * fade(frames, 0.1, 0.1)
 
 
 def car(individual: Individual, rng: np.random.Generator, duration_s: float) -> Sound:
     """A car that comes and goes: tyre noise swelling around 0.5-2 kHz, over an engine of 45 to 90 Hz that drops."""
     frames = frames_of(duration_s)
     nearest = rng.uniform(0.35, 0.65) * duration_s
-    away_s = (seconds_axis(frames) - nearest) / between(individual.tempo, 1.0, 0.5)
+    away_s = (seconds_axis(frames) - nearest) / between(individual.tempo, 0.7, 0.35)
     swell = 1 / (1 + away_s**2)
     # the passing of a source drops its pitch (Doppler), a few per cent at road speed
     doppler = 1 - 0.04 * away_s / np.sqrt(1 + away_s**2)
     engine = tone(between(individual.pitch, 45, 90) * doppler, (0.3, 1.0, 0.6, 0.8, 0.3, 0.4))
     tyres = band_noise(rng, frames, 450, between(individual.timbre, 1000, 2000))
-    return (tyres + 0.5 * engine) * swell * fade(frames, 0.05, 0.05)
+    return (tyres + 0.5 * engine) * swell * fade(frames, duration_s / 4, duration_s / 4)
 
 
-_VOWELS_HZ: Final = ((730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480), (570, 840, 2410))
+_VOWELS_HZ: Final = (
+    (730, 1090, 2440),
+    (270, 2290, 3010),
+    (300, 870, 2240),
+    (530, 1840, 2480),
+    (570, 840, 2410),
+)
 """First three formants of a, i, u, e, o (Peterson and Barney 1952, men)."""
 
 

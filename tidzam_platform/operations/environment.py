@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from tidzam_platform.crash_points import reach
 from tidzam_platform.errors import SetUpError
 from tidzam_platform.files import remove_leavings, write_whole
 from tidzam_platform.operations import debian_packages, stamp
@@ -60,9 +61,11 @@ class Environment:
         self._folder.mkdir(parents=True, exist_ok=True)
         remove_leavings(self._folder)
         self.write(stamp.INSTALLING)  # from here on, an interruption makes the next call start anew
+        reach("set-up.begun")
         if anew:
             self._make_anew()
         self._installer.install(sorted(self._extras))
+        reach("set-up.installed")
         if adopted and ask(self._python, "-I", "-c", _FIND_HOLES) != "":
             self._steps.say(f"files are missing in {self._folder}: it is made anew")
             self._make_anew()
@@ -106,5 +109,7 @@ class Environment:
                     shutil.rmtree(entry)
                 else:
                     entry.unlink()
+            reach("set-up.emptied")
             # pip comes later, and only where uv is not there: it is what Debian keeps in another package.
             self._steps.run([base, "-m", "venv", "--without-pip", self._folder], deadline_s=_MAKE_DEADLINE_S)
+        reach("set-up.made")

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from tidzam_platform.crash_points import reach
 from tidzam_platform.errors import SetUpError
 from tidzam_platform.operations import debian_packages, stamp
 from tidzam_platform.operations.environment import Environment
@@ -57,6 +58,7 @@ def set_up(
                     steps.say(f"first call: setting up below {root / stamp.VENV}; this takes minutes, once")
                 made.bring_up_to_date(extras)
             made.write(stamp.INSTALLED)
+            reach("set-up.parts")
             tried = set() if again else stamp.names(known, "tried_parts")
             due = [part for part in parts if part.name not in tried]
             _install_parts(due, steps, root / stamp.VENV / debian_packages.RECORD)

@@ -157,7 +157,7 @@ def install_command(parts: Iterable[SystemPart]) -> str:
     """What a person types to install ``parts``, on Debian and Ubuntu; elsewhere, what to look for."""
     packages = " ".join(part.package for part in parts)
     if shutil.which("apt-get") is None:
-        return f"install with your system's package manager: {packages}"
+        return f"with your system's package manager: {packages}"
     sudo = "" if os.geteuid() == 0 else "sudo "
     return f"{sudo}apt-get install --no-install-recommends {packages}"
 

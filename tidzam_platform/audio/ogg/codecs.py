@@ -67,4 +67,6 @@ def stream_codec(first_packet: bytes) -> StreamCodec | None:
 
 def foreign_name(first_packet: bytes) -> str:
     """What to call a stream that :func:`stream_codec` does not know."""
-    return next((name for start, name in _OTHERS.items() if first_packet.startswith(start)), "an unknown codec")
+    return next(
+        (name for start, name in _OTHERS.items() if first_packet.startswith(start)), "an unknown codec"
+    )

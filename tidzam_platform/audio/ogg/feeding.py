@@ -34,7 +34,9 @@ def stream_of_run(handle: BinaryIO, link: Link, run: Run) -> Iterator[bytes]:
         if found.serial != link.serial:
             continue
         if held is not None:
-            yield _rewritten(held, run, sequence, drop_first=run.drop_continued and not begun, drop_open=False)
+            yield _rewritten(
+                held, run, sequence, drop_first=run.drop_continued and not begun, drop_open=False
+            )
             sequence += 1
             begun = True
         held = found

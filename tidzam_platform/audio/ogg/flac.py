@@ -13,7 +13,7 @@ _VORBIS_COMMENT = 4
 _LAST_BLOCK = 0x80
 
 # Samples of a frame by the 4-bit code of its header; 6 and 7: written as 8 or 16 bits after the frame number.
-_BLOCK_SIZES: Final = (0, 192, 576, 1152, 2304, 4608, 0, 0) + tuple(256 << power for power in range(8))
+_BLOCK_SIZES: Final = (0, 192, 576, 1152, 2304, 4608, 0, 0, *(256 << power for power in range(8)))
 
 
 class FlacStream:
@@ -73,4 +73,7 @@ class FlacStream:
         first[_STREAMINFO.start + 13] &= 0xF0  # the upper 4 bits belong to the bits per sample
         first[_STREAMINFO.start + 14 : _STREAMINFO.stop] = bytes(_STREAMINFO.stop - _STREAMINFO.start - 14)
         comments = write_comments()
-        return [bytes(first), bytes([_LAST_BLOCK | _VORBIS_COMMENT]) + len(comments).to_bytes(3, "big") + comments]
+        return [
+            bytes(first),
+            bytes([_LAST_BLOCK | _VORBIS_COMMENT]) + len(comments).to_bytes(3, "big") + comments,
+        ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from tidzam_platform.audio.limits import MAX_HOLE_S, MAX_LOSSES, MAX_LOST_START_S, MAX_OVERLAP_S
 from tidzam_platform.audio.ogg.codecs import HEAD_BYTES, StreamCodec
 from tidzam_platform.audio.ogg.packets import PacketJoiner
 from tidzam_platform.audio.ogg.pages import CONTINUED, LAST, Page
@@ -13,13 +14,6 @@ from tidzam_platform.errors import DecodingError
 
 # Remuxed streams carry granules rounded to milliseconds; the shortest packet that can be lost lasts 2.5 ms.
 TOLERANCE_S: Final = 0.002
-# Within these a granule is taken at its word: a hole, or an overlap that gives way. Beyond, the clock was set.
-MAX_HOLE_S: Final = 6 * 3600.0
-MAX_OVERLAP_S: Final = 1.0
-# A stream whose first position is not 0 was captured live, or has lost its beginning: page numbers are missing
-# either way. No farther than this from 0 it counts as lost, so that time 0 stays what the file's name says.
-MAX_LOST_START_S: Final = 600.0
-MAX_RUNS: Final = 4096
 _MAX_HEADER_BYTES: Final = 1 << 24
 _SEQUENCES: Final = 1 << 32
 
@@ -107,7 +101,11 @@ class LinkReader:
     def _is_replay(self, page: Page, step: int) -> bool:
         """Whether the page is numbered like an earlier one, and also ends where we were already."""
         numbered_before = step == 0 or step > _SEQUENCES // 2
-        return numbered_before and bool(self._runs) and page.granule + self._shift <= self._reached + self._tolerance
+        return (
+            numbered_before
+            and bool(self._runs)
+            and page.granule + self._shift <= self._reached + self._tolerance
+        )
 
     def _lose(self) -> None:
         self._joiner.lose()
@@ -154,8 +152,8 @@ class LinkReader:
             self._unsure = True
             self._shift += self._reached - start
             start = self._reached
-        if len(self._runs) >= MAX_RUNS:
-            raise DecodingError(f"more than {MAX_RUNS} losses: damaged beyond use")
+        if len(self._runs) >= MAX_LOSSES:
+            raise DecodingError(f"more than {MAX_LOSSES} losses: damaged beyond use")
         end = max(granule, start) if last else start + pending.ticks
         self._runs.append(Run(first_byte, page.end, start, end, self._shift, pending.drops))
         self._reached = max(self._reached, end)

@@ -128,7 +128,9 @@ class PageReader:
         if _page_checksum(header, lacing, body) != checksum:
             self._vain_bytes += body_bytes
             if self._vain_bytes > _VAIN_BYTES + _VAIN_TIMES * offset:
-                raise DecodingError(f"no Ogg pages with a right checksum around byte {offset}: damaged beyond use")
+                raise DecodingError(
+                    f"no Ogg pages with a right checksum around byte {offset}: damaged beyond use"
+                )
             return None
         # A page that looked cut before it was bytes of chance within damage.
         self.cut = False
@@ -156,7 +158,9 @@ def write_page(
     """The bytes of one page, checksum included."""
     header = _HEADER.pack(CAPTURE_PATTERN, 0, flags, granule, serial, sequence & 0xFFFFFFFF, 0, len(lacing))
     checksum = _page_checksum(header, lacing, bytes(body))
-    return b"".join((header[: _CHECKSUM.start], checksum.to_bytes(4, "little"), header[_CHECKSUM.stop :], lacing, body))
+    return b"".join(
+        (header[: _CHECKSUM.start], checksum.to_bytes(4, "little"), header[_CHECKSUM.stop :], lacing, body)
+    )
 
 
 def write_packet_pages(packet: bytes, *, first: bool, serial: int, sequence: int) -> list[bytes]:
@@ -170,14 +174,19 @@ def write_packet_pages(packet: bytes, *, first: bool, serial: int, sequence: int
         granule = 0 if begin + len(part) == len(lacing) else NO_GRANULE
         pages.append(
             write_page(
-                flags=flags, granule=granule, serial=serial, sequence=sequence + number, lacing=part, body=body
+                flags=flags,
+                granule=granule,
+                serial=serial,
+                sequence=sequence + number,
+                lacing=part,
+                body=body,
             )
         )
     return pages
 
 
 def _page_checksum(header: bytes, lacing: bytes, body: bytes) -> int:
-    """CRC-32 of polynomial 0x04c11db7, not reflected, initially 0, over the page with its checksum field zeroed.
+    """CRC-32 (0x04c11db7, not reflected, initially 0) of the page with its checksum field zeroed.
 
     zlib has the same polynomial reflected and with inverted ends: bits reversed within the bytes and in the result,
     and the inversions undone, it computes this one at the speed of C.

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO
 
+from tidzam_platform.audio.limits import MAX_LOSSES
 from tidzam_platform.audio.ogg.codecs import foreign_name, stream_codec
-from tidzam_platform.audio.ogg.link_reader import MAX_RUNS, LinkReader
+from tidzam_platform.audio.ogg.link_reader import LinkReader
 from tidzam_platform.audio.ogg.pages import FIRST, Page, PageReader
 from tidzam_platform.audio.ogg.runs import Link, Run
 from tidzam_platform.errors import DecodingError, EmptyAudioError, UnknownAudioFormatError
 
-_MAX_PIECES = 2 * MAX_RUNS
+_MAX_PIECES = 2 * MAX_LOSSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +147,8 @@ def read_timeline(handle: BinaryIO) -> Timeline:
     for link in links:
         if link.codec.channels != first.channels:
             raise DecodingError(
-                f"an Ogg file that goes from {first.channels} to {link.codec.channels} channels at {offset_s:.3f} s: "
-                "split it there"
+                f"an Ogg file that goes from {first.channels} to {link.codec.channels} channels "
+                f"at {offset_s:.3f} s: split it there"
             )
         stretches.extend(_stretches(link, offset_s))
         offset_s = stretches[-1].end_s

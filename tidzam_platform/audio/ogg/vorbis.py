@@ -55,7 +55,7 @@ class VorbisStream:
         return bool(self._setup)
 
     def ticks(self, head: bytes) -> int:
-        """A quarter of this and the previous block: the part in which their windows overlap (section 4.3.8)."""
+        """A quarter of this and the previous block: where their windows overlap (section 4.3.8)."""
         if not head or head[0] & 1:
             return 0
         mode = head[0] >> 1 & self._mode_mask

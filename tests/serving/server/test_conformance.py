@@ -1,0 +1,441 @@
+"""What a client built only from tensorflow-serving-api relies on, beside where TensorFlow Serving says it.
+
+Sources are named by their path in github.com/tensorflow/serving.
+"""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+
+import grpc
+import numpy as np
+import pytest
+
+from serving.local import LocalModel
+from serving.signature import ModelDescription
+from tests.support.tiny_model import WINDOW_FRAMES, description, some_audio
+
+DEADLINE_S = 10
+
+
+@pytest.fixture(scope="module")
+def stubs(served_address):
+    """Stubs over a bare channel: nothing of our client."""
+    from grpc_health.v1 import health_pb2_grpc
+    from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+    with grpc.insecure_channel(served_address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        yield SimpleNamespace(
+            prediction=prediction_service_pb2_grpc.PredictionServiceStub(channel),
+            model=model_service_pb2_grpc.ModelServiceStub(channel),
+            health=health_pb2_grpc.HealthStub(channel),
+        )
+
+
+def predict_request(audio=None, name="tidzam", signature="", version=None, **inputs):
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2
+
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = name
+    request.model_spec.signature_name = signature
+    if version is not None:
+        request.model_spec.version.value = version
+    if audio is not None:
+        inputs["audio"] = audio
+    for alias, array in inputs.items():
+        request.inputs[alias].CopyFrom(tf.make_tensor_proto(array))
+    return request
+
+
+def refused(call, request) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.RpcError) as caught:
+        call(request, timeout=DEADLINE_S)
+    return caught.value.code(), caught.value.details()
+
+
+def test_predict_answers_what_the_model_answers_in_process(stubs, exported):
+    audio = some_audio(20)
+    response = stubs.prediction.Predict(predict_request(audio), timeout=DEADLINE_S)
+    with LocalModel(exported(3)) as local:
+        expected = local.predict(audio)
+    assert set(response.outputs) == {"scores", "embedding", "level_dbfs"}
+    # Read the way clients in the field do it.
+    scores = np.array(response.outputs["scores"].float_val).reshape(20, 3)
+    np.testing.assert_allclose(scores, expected.scores, atol=1e-5)
+    embedding = np.array(response.outputs["embedding"].float_val).reshape(20, 8)
+    np.testing.assert_allclose(embedding, expected.embedding, atol=1e-5)
+    np.testing.assert_allclose(response.outputs["level_dbfs"].float_val, expected.level_dbfs, atol=1e-4)
+
+
+def test_predict_says_which_model_version_and_signature_answered(stubs):
+    # tensorflow_serving/apis/predict.proto: "Effective Model Specification used to process PredictRequest"
+    spec = stubs.prediction.Predict(predict_request(some_audio(1)), timeout=DEADLINE_S).model_spec
+    assert (spec.name, spec.version.value, spec.signature_name) == ("tidzam", 3, "serving_default")
+
+
+def test_predict_takes_the_version_by_number(stubs):
+    response = stubs.prediction.Predict(predict_request(some_audio(1), version=3), timeout=DEADLINE_S)
+    assert response.model_spec.version.value == 3
+
+
+def test_the_describe_signature_tells_a_client_all_it_needs(stubs):
+    request = predict_request(signature="describe", request=np.array([7], np.int32))
+    response = stubs.prediction.Predict(request, timeout=DEADLINE_S)
+    assert ModelDescription.from_json(response.outputs["json"].string_val[0]) == description(3)
+
+
+def test_output_filter_chooses_the_outputs(stubs):
+    # tensorflow_serving/apis/predict.proto: output_filter
+    request = predict_request(some_audio(2))
+    request.output_filter.append("level_dbfs")
+    response = stubs.prediction.Predict(request, timeout=DEADLINE_S)
+    assert list(response.outputs) == ["level_dbfs"]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 64, 100])
+def test_a_batch_may_have_any_size(stubs, rows):
+    response = stubs.prediction.Predict(predict_request(some_audio(rows)), timeout=DEADLINE_S)
+    assert [size.size for size in response.outputs["scores"].tensor_shape.dim] == [rows, 3]
+
+
+_WINDOW = np.zeros((1, WINDOW_FRAMES), np.float32)
+_NAN = np.stack([_WINDOW[0], np.where(np.arange(WINDOW_FRAMES) == 5, np.nan, 0)]).astype(np.float32)
+_REFUSALS = {
+    # core/basic_manager.cc GetUntypedServableHandle
+    "unknown model": (
+        {"audio": _WINDOW, "name": "other"},
+        "NOT_FOUND",
+        "Servable not found for request: Latest(other)",
+    ),
+    "unknown version": (
+        {"audio": _WINDOW, "version": 9},
+        "NOT_FOUND",
+        "Servable not found for request: Specific(tidzam, 9)",
+    ),
+    "version zero": (
+        {"audio": _WINDOW, "version": 0},
+        "NOT_FOUND",
+        "Servable not found for request: Specific(tidzam, 0)",
+    ),
+    # servables/tensorflow/predict_util.cc RunPredict
+    "unknown signature": (
+        {"audio": _WINDOW, "signature": "other"},
+        "FAILED_PRECONDITION",
+        'Serving signature key "other" not found.',
+    ),
+    # predict_util.cc VerifyRequestInputsSize
+    "no input": (
+        {},
+        "INVALID_ARGUMENT",
+        (
+            "input size does not match signature: 0!=1 len({}) != len({audio}). "
+            "Sent extra: {}. Missing but required: {audio}."
+        ),
+    ),
+    "an input too many": (
+        {"audio": _WINDOW, "more": _WINDOW},
+        "INVALID_ARGUMENT",
+        (
+            "input size does not match signature: 2!=1 len({audio,more}) != len({audio}). "
+            "Sent extra: {more}. Missing but required: {}."
+        ),
+    ),
+    # TensorFlow's cc/saved_model/util.cc GetInputValues
+    "wrong input name": (
+        {"sound": _WINDOW},
+        "INVALID_ARGUMENT",
+        "input tensor alias not found in signature: sound. Inputs expected to be in the set {audio}.",
+    ),
+    # the words of TensorFlow's _Arg kernel
+    "wrong type": (
+        {"audio": _WINDOW.astype(np.float64)},
+        "INVALID_ARGUMENT",
+        "Expects arg[0] to be float but double is provided",
+    ),
+    "strings": (
+        {"audio": np.array([b"sound"])},
+        "INVALID_ARGUMENT",
+        "Expects arg[0] to be float but string is provided",
+    ),
+    # stricter than TensorFlow Serving, which lets the graph fail or not
+    "wrong width": (
+        {"audio": _WINDOW[:, :-1]},
+        "INVALID_ARGUMENT",
+        "Incompatible shapes: got [1,1999], the signature has [-1,2000]",
+    ),
+    "wrong rank": (
+        {"audio": _WINDOW[0]},
+        "INVALID_ARGUMENT",
+        "Incompatible shapes: got [2000], the signature has [-1,2000]",
+    ),
+    "not a number": (
+        {"audio": _NAN},
+        "INVALID_ARGUMENT",
+        "row 1 of audio holds nan at sample 5: send finite numbers",
+    ),
+    "integers nobody scaled": (
+        {"audio": _WINDOW + 12_345},
+        "INVALID_ARGUMENT",
+        "row 0 of audio reaches 12345, where full scale is 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", _REFUSALS)
+def test_wrong_requests_get_canonical_codes_and_tensorflow_servings_words(stubs, case):
+    arguments, code, words = _REFUSALS[case]
+    got, details = refused(stubs.prediction.Predict, predict_request(**arguments))
+    assert got.name == code
+    assert words in details
+
+
+def test_a_request_without_a_model_is_refused(stubs):
+    # servables/tensorflow/predict_impl.cc, get_model_metadata_impl.cc, model_servers/get_model_status_impl.cc
+    from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
+
+    for call, request in (
+        (stubs.prediction.Predict, predict_pb2.PredictRequest()),
+        (stubs.prediction.GetModelMetadata, get_model_metadata_pb2.GetModelMetadataRequest()),
+        (stubs.model.GetModelStatus, get_model_status_pb2.GetModelStatusRequest()),
+    ):
+        assert refused(call, request) == (grpc.StatusCode.INVALID_ARGUMENT, "Missing ModelSpec")
+
+
+def test_an_unknown_version_label_is_refused(stubs):
+    # model_servers/server_core.cc GetModelVersionForLabel
+    request = predict_request(_WINDOW)
+    request.model_spec.version_label = "canary"
+    code, details = refused(stubs.prediction.Predict, request)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert details == "Unrecognized servable version label: canary"
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (
+            ["sound"],
+            (
+                "output tensor alias not found in signature: sound Outputs expected to be in the set "
+                "{embedding,level_dbfs,scores}."
+            ),
+        ),
+        (["scores", "scores"], "duplicate output tensor alias: scores"),
+    ],
+)
+def test_a_wrong_output_filter_is_refused(stubs, names, words):
+    # predict_util.cc PreProcessPrediction
+    request = predict_request(_WINDOW)
+    request.output_filter.extend(names)
+    assert refused(stubs.prediction.Predict, request) == (grpc.StatusCode.INVALID_ARGUMENT, words)
+
+
+def test_a_tensor_that_claims_terabytes_is_refused(stubs):
+    request = predict_request(_WINDOW)
+    request.inputs["audio"].tensor_content = b""
+    request.inputs["audio"].float_val.append(0.0)
+    request.inputs["audio"].tensor_shape.dim[0].size = 1 << 40
+    code, details = refused(stubs.prediction.Predict, request)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "tensor parsing error: audio" in details
+
+
+def test_what_a_client_sent_is_quoted_shortly(stubs):
+    code, details = refused(stubs.prediction.Predict, predict_request(_WINDOW, name="x" * 1_000_000))
+    assert code is grpc.StatusCode.NOT_FOUND
+    assert len(details) == 1000
+
+
+def test_a_message_over_the_limit_is_refused(stubs):
+    # the server of this module takes 4 MB
+    code, _ = refused(stubs.prediction.Predict, predict_request(some_audio(700)))
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_metadata_holds_the_signatures_as_the_saved_model_has_them(stubs, exported):
+    # apis/get_model_metadata.proto
+    from tensorflow.core.protobuf import saved_model_pb2
+    from tensorflow_serving.apis import get_model_metadata_pb2
+
+    request = get_model_metadata_pb2.GetModelMetadataRequest()
+    request.model_spec.name = "tidzam"
+    request.metadata_field.append("signature_def")
+    response = stubs.prediction.GetModelMetadata(request, timeout=DEADLINE_S)
+    assert (response.model_spec.name, response.model_spec.version.value) == ("tidzam", 3)
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    assert response.metadata["signature_def"].Unpack(signatures)
+    file = saved_model_pb2.SavedModel.FromString((exported(3) / "saved_model.pb").read_bytes())
+    assert dict(signatures.signature_def) == dict(file.meta_graphs[0].signature_def)
+    assert signatures.signature_def["serving_default"].method_name == "tensorflow/serving/predict"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ([], "GetModelMetadataRequest must specify at least one metadata_field"),
+        (["weights"], "Metadata field weights is not supported"),
+    ],
+)
+def test_other_metadata_is_refused(stubs, fields, words):
+    # get_model_metadata_impl.cc ValidateGetModelMetadataRequest
+    from tensorflow_serving.apis import get_model_metadata_pb2
+
+    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=fields)
+    request.model_spec.name = "tidzam"
+    assert refused(stubs.prediction.GetModelMetadata, request) == (grpc.StatusCode.INVALID_ARGUMENT, words)
+
+
+def _status_request(name, version=None):
+    from tensorflow_serving.apis import get_model_status_pb2
+
+    request = get_model_status_pb2.GetModelStatusRequest()
+    request.model_spec.name = name
+    if version is not None:
+        request.model_spec.version.value = version
+    return request
+
+
+@pytest.mark.parametrize("version", [None, 3])
+def test_status_says_that_the_version_is_available(stubs, version):
+    # apis/get_model_status.proto
+    from tensorflow_serving.apis import get_model_status_pb2
+
+    response = stubs.model.GetModelStatus(_status_request("tidzam", version), timeout=DEADLINE_S)
+    (status,) = response.model_version_status
+    assert status.version == 3
+    assert status.state == get_model_status_pb2.ModelVersionStatus.AVAILABLE
+    assert (status.status.error_code, status.status.error_message) == (0, "")
+
+
+def test_status_of_what_is_not_there_is_not_found(stubs):
+    # model_servers/get_model_status_impl.cc
+    call = stubs.model.GetModelStatus
+    not_found = grpc.StatusCode.NOT_FOUND
+    assert refused(call, _status_request("other")) == (
+        not_found,
+        "Could not find any versions of model other",
+    )
+    assert refused(call, _status_request("tidzam", 9)) == (
+        not_found,
+        "Could not find version 9 of model tidzam",
+    )
+    assert refused(call, _status_request("other", 3)) == (
+        not_found,
+        "Could not find version 3 of model other",
+    )
+
+
+def test_what_the_model_cannot_do_is_unimplemented_and_says_what_to_do_instead(stubs):
+    from tensorflow_serving.apis import (
+        classification_pb2,
+        inference_pb2,
+        model_management_pb2,
+        regression_pb2,
+    )
+
+    for call, request, hint in (
+        (stubs.prediction.Classify, classification_pb2.ClassificationRequest(), "call Predict"),
+        (stubs.prediction.Regress, regression_pb2.RegressionRequest(), "call Predict"),
+        (stubs.prediction.MultiInference, inference_pb2.MultiInferenceRequest(), "call Predict"),
+        (
+            stubs.model.HandleReloadConfigRequest,
+            model_management_pb2.ReloadConfigRequest(),
+            "publish a version",
+        ),
+    ):
+        code, details = refused(call, request)
+        assert code is grpc.StatusCode.UNIMPLEMENTED
+        assert hint in details
+
+
+@pytest.mark.parametrize(
+    "service", ["", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"]
+)
+def test_health_is_serving_while_a_version_answers(stubs, service):
+    # grpc.io/docs/guides/health-checking
+    from grpc_health.v1 import health_pb2
+
+    answer = stubs.health.Check(health_pb2.HealthCheckRequest(service=service), timeout=DEADLINE_S)
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_health_of_an_unknown_service_is_not_found(stubs):
+    from grpc_health.v1 import health_pb2
+
+    code, _ = refused(stubs.health.Check, health_pb2.HealthCheckRequest(service="other"))
+    assert code is grpc.StatusCode.NOT_FOUND
+
+
+def test_many_clients_at_once_get_their_own_answers(stubs, exported):
+    with LocalModel(exported(3)) as local:
+        expected = {seed: local.predict(some_audio(3, seed)).scores for seed in range(8)}
+    wrong: list[int] = []
+
+    def ask(seed: int) -> None:
+        for _ in range(20):
+            response = stubs.prediction.Predict(predict_request(some_audio(3, seed)), timeout=DEADLINE_S)
+            scores = np.array(response.outputs["scores"].float_val).reshape(3, 3)
+            if not np.allclose(scores, expected[seed], atol=1e-5):
+                wrong.append(seed)
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in expected]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not wrong
+
+
+def test_health_and_status_answer_while_every_prediction_worker_is_busy(stubs, served_address):
+    """Uploads that never end hold the workers of predictions; a supervisor must not take that for death."""
+    from grpc_health.v1 import health_pb2
+
+    release = threading.Event()
+
+    def endless():
+        release.wait(30)
+        yield b""
+
+    with grpc.insecure_channel(served_address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        upload = channel.stream_unary("/tensorflow.serving.PredictionService/Predict")
+        calls = [upload.future(endless(), timeout=30) for _ in range(40)]
+        try:
+            request = health_pb2.HealthCheckRequest(service="")
+            answer = stubs.health.Check(request, timeout=5)
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+            assert stubs.model.GetModelStatus(_status_request("tidzam"), timeout=5).model_version_status
+        finally:
+            release.set()
+            for call in calls:
+                call.cancel()
+
+
+def test_a_request_whose_deadline_passed_in_the_queue_is_not_computed(served_repository):
+    from serving.server.loader import load_for_service
+    from serving.server.prediction_service import PredictionService
+    from serving.server.served_versions import ServedVersions
+
+    versions = ServedVersions(served_repository, load_for_service, lambda _: None)
+    versions.poll()
+    aborted: list[grpc.StatusCode] = []
+
+    class Late:
+        """The context of a request that nobody waits for any more."""
+
+        def is_active(self) -> bool:
+            return True
+
+        def time_remaining(self) -> float:
+            return 0.0
+
+        def abort(self, code: grpc.StatusCode, _details: str) -> None:
+            aborted.append(code)
+            raise RuntimeError
+
+    service = PredictionService(versions, 1 << 20)
+    with pytest.raises(RuntimeError):
+        service.Predict(predict_request(_WINDOW), Late())
+    assert aborted == [grpc.StatusCode.DEADLINE_EXCEEDED]
+    assert versions.close()
