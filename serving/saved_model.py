@@ -72,10 +72,10 @@ class SavedModel:
 
     def close(self) -> None:
         """Give the memory of the weights back; no run may be under way. Closing twice is fine."""
-        self._session.close()
-        # The Session keeps its graph alive, and both hold most of what is left.
-        del self._session, self._graph
-        self._session = self._graph = None
+        if self._session is not None:
+            self._session.close()
+            # The Session keeps its graph alive, and both hold most of what is left.
+            self._session = self._graph = None
 
 
 @contextlib.contextmanager

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.support.parts import SKIP_REASON
+from tests.support.parts import SKIP_REASON, require_part
 from tests.support.postgresql import PostgresqlServer, running_postgresql
+from tests.support.small_site import TrainedHome, train_home
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.settings import CONFIG_FILE_VARIABLE, Settings, load_settings
 
@@ -52,6 +55,20 @@ def catalog(catalog_url: str) -> Iterator[Catalog]:
     opened = Catalog.open(catalog_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory: pytest.TempPathFactory) -> TrainedHome:
+    """A home with a small trained generation; not to be changed by tests, see ``trained_copy``."""
+    require_part("ffmpeg")
+    return train_home(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture
+def trained_copy(trained_home: TrainedHome, tmp_path: Path) -> TrainedHome:
+    """A copy of the trained home that the test may change."""
+    folder = shutil.copytree(trained_home.folder, tmp_path / "trained")
+    return replace(trained_home, folder=folder)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -280,11 +280,13 @@ def test_a_clock_that_is_set_back_neither_loses_audio_nor_makes_a_hole(ogg_files
     assert timeline.truncated
 
 
-def test_a_jump_beyond_any_loss_is_a_clock_that_was_set(ogg_files: dict[str, OggFile]) -> None:
+@pytest.mark.parametrize("place", [10, -1])
+def test_a_jump_beyond_any_loss_is_a_clock_that_was_set(ogg_files: dict[str, OggFile], place: int) -> None:
     file = ogg_files["opus"]
-    later = [changed(page, granule=granule(page) + 2**60) for page in file.audio[10:]]
-    timeline = _read(*file.headers, *file.audio[:10], *later)
-    assert timeline.seconds == SECONDS
+    later = [changed(page, granule=granule(page) + 2**60) for page in file.audio[place:]]
+    timeline = _read(*file.headers, *file.audio[:place], *later)
+    # On a page of its own the cut at the end is not known.
+    assert SECONDS <= timeline.seconds < SECONDS + 0.02
     assert timeline.holes == ()
     assert timeline.truncated
 

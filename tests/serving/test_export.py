@@ -148,3 +148,16 @@ def test_the_description_must_name_as_many_classes_as_the_model_scores(tmp_path)
     wrong = replace(description(1), classes=(ClassDescription("rain", None, 0.5),))
     with pytest.raises(ModelRepositoryError, match="for 1 classes"):
         export_saved_model(make_model(1), wrong, tmp_path, some_audio(1))
+
+
+def test_a_run_that_takes_longer_than_its_limit_is_given_up(exported):
+    import tensorflow as tf
+
+    from serving.saved_model import SavedModel
+
+    model = SavedModel(exported(3))
+    with pytest.raises(tf.errors.DeadlineExceededError):
+        model.run("serving_default", {"audio": some_audio(4000)}, ["scores"], timeout_s=0.001)
+    assert model.run("serving_default", {"audio": some_audio(1)}, ["scores"], timeout_s=10)
+    model.close()
+    model.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -25,7 +26,8 @@ from tidzam_platform.labels.labelled_file import LabelledFile
 from tidzam_platform.store import ObjectStore
 
 TOOL: Final = "import"
-_BATCH = 32  # files a transaction
+_BATCH: Final = 32  # files a transaction
+_PROBES: Final = 4  # files looked at once: each may wait for a decoder's process
 
 
 @dataclass
@@ -70,10 +72,12 @@ def import_labels(
     hashed = _hash_and_merge(entries, report)
     pending = iter(hashed.items())
     while batch := list(islice(pending, _BATCH)):
+        with ThreadPoolExecutor(_PROBES) as probes:
+            jobs = [(entry, probes.submit(_store, catalog, store, entry, sha256)) for sha256, entry in batch]
         stored = []
-        for sha256, entry in batch:
+        for entry, job in jobs:
             try:
-                stored.append(_store(catalog, store, entry, sha256))
+                stored.append(job.result())
             except AudioError as error:
                 report.unusable.append({"file": str(entry.path), "error": str(error)})
         crash_points.reach("import.stored")

@@ -19,11 +19,13 @@ NOISE: Final = "noise"
 CLASSES: Final = (*VOICES, NOISE)
 
 _CLIP_S: Final = (1.0, 3.0)
-_EVENT_PART: Final = (0.75, 0.95)
-_SNR_DB: Final = (2.0, 18.0)
+_EVENT_PART: Final = (0.75, 0.95)  # of the clip
+_SNR_DB: Final = (2.0, 18.0)  # of the farthest and the nearest group
+_SNR_SPREAD_DB: Final = 2.0  # between the clips of a group
 _OVERLAP_PROBABILITY: Final = 0.2
+_OVERLAP_PART: Final = (0.2, 0.6)  # of the clip
 _OVERLAP_BELOW_DB: Final = (8.0, 14.0)
-_STREAM: Final = 1
+_STREAM: Final = 1  # keeps these draws apart from those of the recordings
 
 
 @dataclass(frozen=True)
@@ -72,18 +74,18 @@ def make_clip(clip: Clip) -> Sound:
     duration_s = rng.uniform(*_CLIP_S)
     scene = Scene(clip.place, rng, frames_of(duration_s))
     if clip.class_path != NOISE:
-        near_db, far_db = _SNR_DB[1], _SNR_DB[0]
-        snr_db = np.clip(near_db + (far_db - near_db) * clip.distance + rng.uniform(-2, 2), far_db, near_db)
-        _lay_within(
-            scene, rng, clip.class_path, clip.individual, duration_s * rng.uniform(*_EVENT_PART), snr_db
-        )
+        far_db, near_db = _SNR_DB
+        at_distance_db = near_db + (far_db - near_db) * clip.distance
+        spread_db = rng.uniform(-_SNR_SPREAD_DB, _SNR_SPREAD_DB)
+        snr_db = float(np.clip(at_distance_db + spread_db, far_db, near_db))
+        event_s = duration_s * rng.uniform(*_EVENT_PART)
+        _lay_within(scene, rng, clip.class_path, clip.individual, event_s, snr_db)
         if rng.random() < _OVERLAP_PROBABILITY:
             others = [class_path for class_path in VOICES if class_path != clip.class_path]
             other = others[int(rng.integers(len(others)))]
-            other_s = duration_s * rng.uniform(0.2, 0.6)
-            _lay_within(
-                scene, rng, other, draw_individual(rng), other_s, snr_db - rng.uniform(*_OVERLAP_BELOW_DB)
-            )
+            other_s = duration_s * rng.uniform(*_OVERLAP_PART)
+            below_db = rng.uniform(*_OVERLAP_BELOW_DB)
+            _lay_within(scene, rng, other, draw_individual(rng), other_s, snr_db - below_db)
     return within_full_scale(scene.sound)
 
 
@@ -97,4 +99,4 @@ def _lay_within(
 ) -> None:
     event = VOICES[class_path](individual, rng, duration_s)
     start_frame = int(rng.integers(0, max(1, len(scene.sound) - len(event) + 1)))
-    scene.lay(event, start_frame, float(snr_db))
+    scene.lay(event, start_frame, snr_db)

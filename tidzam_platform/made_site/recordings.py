@@ -18,12 +18,14 @@ from tidzam_platform.made_site.voices import VOICES
 
 DATABASE: Final = "pond"
 _FIRST_DAY: Final = datetime(2026, 5, 1, 5, tzinfo=UTC)
-_SLOT_S: Final = 8.0
-_QUIET_PART: Final = 0.25
+SLOT_S: Final = 8.0
+"""A slot of time holds one event (and perhaps another over it) or none."""
+_QUIET_PART: Final = 0.25  # of the slots
 _EVENT_S: Final = (2.0, 4.5)
 _SNR_DB: Final = (4.0, 18.0)
 _OVERLAP_PROBABILITY: Final = 0.2
-_STREAM: Final = 2
+_SILENT_END_S: Final = 0.1
+_STREAM: Final = 2  # keeps these draws apart from those of the clips
 
 
 @dataclass(frozen=True, order=True)
@@ -73,7 +75,7 @@ def make_recording(recording: Recording) -> tuple[NDArray[np.float32], list[Site
     for channel, place in enumerate(recording.places, start=1):
         scene = Scene(place, rng, frames_of(recording.duration_s))
         for onset_s in _onsets(rng, recording.duration_s):
-            latest_s = recording.duration_s - 0.1
+            latest_s = recording.duration_s - _SILENT_END_S
             first = _lay(scene, rng, recording.name, channel, onset_s, latest_s, next(classes))
             events.append(first)
             if rng.random() < _OVERLAP_PROBABILITY:
@@ -91,11 +93,11 @@ def _endless_shuffles(rng: np.random.Generator) -> Iterator[str]:
 
 
 def _onsets(rng: np.random.Generator, duration_s: float) -> list[float]:
-    """Onsets of events: one in most slots of ``_SLOT_S``; the others hold nothing but noise."""
-    slots = max(1, int(duration_s / _SLOT_S))
+    """Onsets of events: one in most slots of ``SLOT_S``; the others hold nothing but noise."""
+    slots = max(1, int(duration_s / SLOT_S))
     quiet = rng.permutation(slots)[: round(slots * _QUIET_PART)]
     return [
-        round(slot * _SLOT_S + rng.uniform(0.3, _SLOT_S - _EVENT_S[1] - 0.3), 3)
+        round(slot * SLOT_S + rng.uniform(0.3, SLOT_S - _EVENT_S[1] - 0.3), 3)
         for slot in range(slots)
         if slot not in quiet
     ]

@@ -22,12 +22,13 @@ from tidzam_platform import crash_points, files
 from tidzam_platform.errors import FolderInUseError
 from tidzam_platform.made_site import truth
 from tidzam_platform.made_site.clips import plan_clips
-from tidzam_platform.made_site.recordings import SiteEvent, plan_recordings
+from tidzam_platform.made_site.recordings import SLOT_S, SiteEvent, plan_recordings
 from tidzam_platform.made_site.writing import write_archive, write_clips
 
 _COMPLETE: Final = "complete.json"
 _LOCK: Final = ".made_site.lock"  # also the mark by which a folder is known as ours
 _PARTS: Final = ("archive", "clips")
+MIN_GROUPS: Final = 3
 
 Progress = Callable[[int, int], None]
 """Called with the files written so far and the files in all."""
@@ -35,12 +36,26 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class SiteSize:
-    """How much is made; the defaults are what the demo needs to train a classifier that holds on new individuals."""
+    """How much is made; the defaults are what the demo needs to train a classifier that holds on new individuals.
+
+    Raises:
+        ValueError: too few groups to split, fewer clips than groups, or recordings too short for an event.
+    """
 
     clips_per_class: int = 36
     groups_per_class: int = 18
     recording_s: int = 75
     channels: int = 4
+
+    def __post_init__(self) -> None:
+        if self.groups_per_class < MIN_GROUPS:
+            raise ValueError(
+                f"a class needs {MIN_GROUPS} groups to have a test side, not {self.groups_per_class}"
+            )
+        if self.clips_per_class < self.groups_per_class:
+            raise ValueError(f"{self.clips_per_class} clips do not fill {self.groups_per_class} groups")
+        if self.recording_s < SLOT_S or self.channels < 1:
+            raise ValueError(f"a recording needs a channel and at least {SLOT_S:g} s")
 
 
 @dataclass(frozen=True)
@@ -105,7 +120,7 @@ def _claim(folder: Path) -> None:
         raise FolderInUseError(f"{folder} is a file: name a folder for the made site")
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / _LOCK).exists():
-        other = next(folder.iterdir(), None)
+        other = next((entry for entry in folder.iterdir() if entry.name != _LOCK), None)
         if other is not None:
             raise FolderInUseError(
                 f"{folder} holds {other.name}, which is not of a made site: give an empty folder"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -28,27 +29,32 @@ _Result = TypeVar("_Result")
 def write_archive(folder: Path, recordings: Sequence[Recording], written: Callable[[], None]) -> None:
     """Make and write the recordings, their label tracks and the truth; calls ``written`` after each recording."""
     truth: list[SiteEvent] = []
-    for events in _two_at_once(lambda recording: _write_recording(folder, recording), recordings):
-        truth += events
-        crash_points.reach("made_site.recording")
-        written()
+    with closing(_two_at_once(lambda recording: _write_recording(folder, recording), recordings)) as results:
+        for events in results:
+            truth += events
+            crash_points.reach("made_site.recording")
+            written()
     write_truth(folder, truth)
 
 
 def write_clips(folder: Path, clips: Sequence[Clip], written: Callable[[], None]) -> None:
     """Make and write the clips, and ``labels.csv`` that lists them; calls ``written`` after each clip."""
     rows = [_LABEL_COLUMNS]
-    for row in _two_at_once(lambda clip: _write_clip(folder, clip), clips):
-        rows.append(row)
-        crash_points.reach("made_site.clip")
-        written()
+    with closing(_two_at_once(lambda clip: _write_clip(folder, clip), clips)) as results:
+        for row in results:
+            rows.append(row)
+            crash_points.reach("made_site.clip")
+            written()
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     files.write_whole(folder / "labels.csv", text.getvalue().encode())
 
 
-def _two_at_once(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
-    """``work`` on each item in two threads; results in the items' order. After an error nothing new is begun."""
+def _two_at_once(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Generator[_Result, None, None]:
+    """``work`` on each item in two threads; results in the items' order.
+
+    When it is closed, or fails, what was begun is awaited and nothing new is begun: no thread works on.
+    """
     with ThreadPoolExecutor(_ENCODERS) as encoders:
         jobs = [encoders.submit(work, item) for item in items]
         try:

@@ -102,7 +102,8 @@ def undo(steps: Steps, record: Path) -> None:
         return
     if changes["cluster_file"]:
         _as_root(steps, "rm", "-f", str(_CLUSTER_FILE), deadline_s=_SHORT_DEADLINE_S)
-        if not (_CLUSTER_FOLDER.parent / "createcluster.conf").exists():  # the package did not come
+        package_came = (_CLUSTER_FOLDER.parent / "createcluster.conf").exists()
+        if _CLUSTER_FOLDER.exists() and not package_came:
             empty = ("rmdir", "--parents", "--ignore-fail-on-non-empty", str(_CLUSTER_FOLDER))
             _as_root(steps, *empty, deadline_s=_SHORT_DEADLINE_S)
     for service in changes["services"]:

@@ -169,7 +169,7 @@ class Steps:
         lines = _tail(self._log_path, begin, 1)
         text = f"tidzam: {self._title} {spin} {_clock(elapsed_s)}  {lines[-1].strip() if lines else ''}"
         try:
-            width = os.get_terminal_size(self._screen.fileno()).columns
+            width = os.get_terminal_size(self._screen.fileno()).columns or _TERMINAL_WIDTH
         except OSError:
             width = _TERMINAL_WIDTH
         self._screen.write(f"\r\033[K{text[: width - 1]}")

@@ -306,7 +306,7 @@ def test_before_the_first_version_requests_are_not_found(client):
 
 
 def test_unloaded_versions_leave_no_memory_and_no_files_behind(repository, publish):
-    """Twenty swaps after the first few take no more than a handful of megabytes."""
+    """A dozen swaps after the first few take no more than a handful of megabytes."""
     import psutil
 
     process = psutil.Process()
@@ -325,7 +325,7 @@ def test_unloaded_versions_leave_no_memory_and_no_files_behind(repository, publi
     for _ in range(3):
         there_and_back()
     memory, files = process.memory_info().rss, process.num_fds()
-    for _ in range(10):
+    for _ in range(6):
         there_and_back()
     assert process.num_fds() <= files
     assert process.memory_info().rss - memory < 16 << 20

@@ -145,13 +145,13 @@ class LinkReader:
         start = granule - pending.ticks
         if not self._runs:
             start = self._place_origin(start, last=last, lost=self._lost_start or pending.drops)
-        elif last and start > self._reached:
-            # Its end may be cut off, so that counting back from it begins too early; but packets lie on a grid.
-            start += (self._runs[0].start - start) % max(self._grid, 1)
         elif not -MAX_OVERLAP_S <= (start - self._reached) / self.codec.rate_hz <= MAX_HOLE_S:
             self._unsure = True
             self._shift += self._reached - start
+            granule += self._reached - start
             start = self._reached
+        elif last and start > self._reached:
+            start = self._on_grid(start, self._runs[0].start)
         if len(self._runs) >= MAX_LOSSES:
             raise DecodingError(f"more than {MAX_LOSSES} losses: damaged beyond use")
         end = max(granule, start) if last else start + pending.ticks
@@ -166,8 +166,16 @@ class LinkReader:
             zero = 0
         elif lost and start <= MAX_LOST_START_S * self.codec.rate_hz:
             zero = 0
+            start = self._on_grid(start, 0) if last else start
         else:
             zero = start
         self._origin = zero + self.codec.pre_skip
         self._reached = self._origin
         return start
+
+    def _on_grid(self, start: int, base: int) -> int:
+        """Where the packets on a last page begin that ends at a known position.
+
+        Their end may be cut off, so that counting back from it begins too early; but packets lie on a grid.
+        """
+        return start + (base - start) % max(self._grid, 1)

@@ -1,0 +1,101 @@
+"""kill -9 at each named step of import, dataset, training and export, then the same command: as if nothing was."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from tests.support.crash import run_and_crash, run_cli
+from tests.support.small_site import TINY_TRAINING, TrainedHome, last_line
+from tidzam_platform.catalog import Catalog
+from tidzam_platform.catalog.tables import Annotation, Clip, DatasetVersion, Generation, Group
+
+TABLES = (Clip, Annotation, Group, DatasetVersion, Generation)
+
+
+def contents(home: Path) -> dict[str, Any]:
+    """What a home holds, without times: counts of rows, names of objects and of model files."""
+    catalog = Catalog.open(f"sqlite:///{home / 'catalog.db'}")
+    with catalog.reading() as session:
+        rows = {
+            table.__tablename__: session.scalar(select(func.count()).select_from(table)) for table in TABLES
+        }
+        sides = dict(list(map(tuple, session.execute(select(Group.key, Group.side)))))
+        generations = list(map(tuple, session.execute(select(Generation.number, Generation.state))))
+    catalog.close()
+    return {"rows": rows, "sides": sides, "generations": generations, "files": sorted(visible_files(home))}
+
+
+def visible_files(home: Path) -> Iterator[str]:
+    for root in ("store", "models"):
+        for path in (home / root).rglob("*"):
+            parts = path.relative_to(home).parts
+            if path.is_file() and path.stat().st_size and not path.name.endswith(".lock"):
+                yield "/".join(parts)
+
+
+@pytest.mark.parametrize("point", ["import.stored:2", "import.recorded:2", "import.committed:2"])
+def test_import(trained_home: TrainedHome, tmp_path: Path, point: str) -> None:
+    command = ["dataset", "import", trained_home.site.labels_file, "--json"]
+    run_and_crash(command, point, tmp_path / "crashed")
+    finished = last_line(run_cli(command, tmp_path / "crashed").stdout)
+    assert finished["added"] + finished["skipped"] == 72
+    assert not finished["unusable"]
+    run_cli(command, tmp_path / "clean")
+    assert contents(tmp_path / "crashed") == contents(tmp_path / "clean")
+
+
+@pytest.mark.parametrize(
+    "point", ["dataset.sides", "dataset.sides_committed", "dataset.stored", "dataset.recorded"]
+)
+def test_dataset(trained_home: TrainedHome, tmp_path: Path, point: str) -> None:
+    home = tmp_path / "home"
+    run_cli(["dataset", "import", trained_home.site.labels_file, "--json"], home)
+    command = ["dataset", "build", "--json"]
+    run_and_crash(command, point, home)
+    assert last_line(run_cli(command, home).stdout)["version"] == trained_home.answer["dataset"]["version"]
+    assert contents(home)["rows"]["dataset_versions"] == 1
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "training.epoch:2",
+        "training.evaluated",
+        "training.saved",
+        "training.completed",
+        "export.staged",
+        "generation.exported",
+        "generation.published",
+    ],
+)
+def test_training_and_export(trained_home: TrainedHome, tmp_path: Path, point: str) -> None:
+    home = tmp_path / "home"
+    run_cli(["dataset", "import", trained_home.site.labels_file, "--annotator", "truth", "--json"], home)
+    if not point.startswith("training."):  # what was trained stays: only the export is at stake
+        shutil.copytree(trained_home.folder, home, dirs_exist_ok=True)
+        forget_export(home)
+    command = ["generation", "run", "--json"]
+    run_and_crash(command, point, home, env=TINY_TRAINING)
+    versions = home / "models" / "tidzam"
+    for version in versions.iterdir() if versions.exists() else ():
+        assert (version / "saved_model.pb").exists(), "a version is whole or absent"
+    answer = last_line(run_cli(command, home, env=TINY_TRAINING, deadline_s=300).stdout)
+    assert answer["evaluation"] == trained_home.answer["evaluation"]
+    assert answer["generation"] == 1
+    assert contents(home) == contents(trained_home.folder)
+
+
+def forget_export(home: Path) -> None:
+    """As the home was before its generation was exported."""
+    shutil.rmtree(home / "models")
+    catalog = Catalog.open(f"sqlite:///{home / 'catalog.db'}")
+    with catalog.session() as session:
+        generation = session.get_one(Generation, 1)
+        generation.state, generation.exported_at = "candidate", None
+    catalog.close()

@@ -1,0 +1,45 @@
+"""A small made site with a generation trained on it: made once a session, copied by tests that change it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.crash import run_cli
+from tidzam_platform.made_site import MadeSite, SiteSize, make_site
+
+SIZE = SiteSize(clips_per_class=6, groups_per_class=3, recording_s=20, channels=2)
+# Enough to be better than chance, little enough for a few seconds.
+TINY_TRAINING = {
+    "TIDZAM_TRAINING__MAX_EPOCHS": "4",
+    "TIDZAM_TRAINING__WINDOWS_PER_EPOCH": "512",
+    "TIDZAM_GATE__MIN_MACRO_F1": "0.1",
+}
+
+
+@dataclass(frozen=True)
+class TrainedHome:
+    """A data folder with a generation in its repository, and what ``generation run --json`` answered."""
+
+    folder: Path
+    site: MadeSite
+    answer: dict[str, Any]
+
+
+def last_line(text: str) -> dict[str, Any]:
+    """The JSON object in the last line of a command's output."""
+    answer: dict[str, Any] = json.loads(text.strip().splitlines()[-1])
+    return answer
+
+
+def train_home(folder: Path) -> TrainedHome:
+    """Make the site, import its labels and run a generation, through the command line."""
+    site = make_site(folder / "site", size=SIZE)
+    home = folder / "home"
+    imported = run_cli(["dataset", "import", site.labels_file, "--annotator", "truth", "--json"], home)
+    assert imported.returncode == 0, imported.stderr
+    made = run_cli(["generation", "run", "--json"], home, env=TINY_TRAINING, deadline_s=300)
+    assert made.returncode == 0, made.stderr
+    return TrainedHome(home, site, last_line(made.stdout))
