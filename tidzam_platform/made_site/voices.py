@@ -139,7 +139,7 @@ def field_cricket(individual: Individual, rng: np.random.Generator, duration_s: 
     syllables = 3 + int(individual.timbre > 0.5)
 
     def note(_: int) -> Sound:
-        frames = frames_of(syllables / syllable_hz)
+        frames = frames_of((syllables - 0.5) / syllable_hz)  # each is followed by as long a pause
         at_s = seconds_axis(frames)
         pulses = np.maximum(np.sin(2 * np.pi * at_s * syllable_hz), 0)
         return tone(np.full(frames, carrier_hz * rng.uniform(0.995, 1.005)), (1.0, 0.12)) * pulses
