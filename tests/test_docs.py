@@ -42,7 +42,9 @@ def test_every_setting_is_described_in_docs_settings(name: str, description: str
 
 
 def test_docs_name_no_setting_that_is_gone() -> None:
-    documented = re.findall(r"^\| `([a-z0-9_.]+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE)
+    documented = re.findall(
+        r"^\| `([a-z0-9_.]+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE
+    )
     assert sorted(documented) == sorted(name for name, _ in settings())
 
 
@@ -53,13 +55,15 @@ def test_every_command_and_option_is_in_docs_commands() -> None:
         assert section, f"{name} is not in docs/commands.md"
         for option in command.params:
             if isinstance(option, click.Option) and option.opts != ["--help"]:
-                assert f"`{option.opts[-1]}" in section[1], f"{name} {option.opts[-1]} is not in docs/commands.md"
+                assert f"`{option.opts[-1]}" in section[1], (
+                    f"{name} {option.opts[-1]} is not in docs/commands.md"
+                )
 
 
 def test_every_command_has_help_with_an_example() -> None:
     for name, command in commands(cli):
         assert command.help, name
-        assert "./tidzam " in command.help, f"{name} shows no example"
+        assert "./tidzam " in command.help + (command.epilog or ""), f"{name} shows no example"
 
 
 def test_links_of_the_readme_lead_somewhere() -> None:

@@ -61,7 +61,12 @@ def run(version: str | None, as_json: bool) -> None:
 @generation.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """Show all generations, the newest first, with what the gate said."""
+    """Show all generations, the newest first, with what the gate said.
+
+    \b
+    Example:
+      ./tidzam generation list --json
+    """
     from sqlalchemy import select
 
     from tidzam_platform.catalog.tables import Generation

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from tests.support.crash import run_and_crash, run_cli
+from tests.support.crash import run_and_crash
+from tests.support.in_process import run_here
 from tests.support.small_site import TINY_TRAINING, TrainedHome, last_line
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Annotation, Clip, DatasetVersion, Generation, Group
@@ -43,10 +44,10 @@ def visible_files(home: Path) -> Iterator[str]:
 def test_import(trained_home: TrainedHome, tmp_path: Path, point: str) -> None:
     command = ["dataset", "import", trained_home.site.labels_file, "--json"]
     run_and_crash(command, point, tmp_path / "crashed")
-    finished = last_line(run_cli(command, tmp_path / "crashed").stdout)
+    finished = last_line(run_here(command, tmp_path / "crashed").stdout)
     assert finished["added"] + finished["skipped"] == 72
     assert not finished["unusable"]
-    run_cli(command, tmp_path / "clean")
+    run_here(command, tmp_path / "clean")
     assert contents(tmp_path / "crashed") == contents(tmp_path / "clean")
 
 
@@ -55,10 +56,10 @@ def test_import(trained_home: TrainedHome, tmp_path: Path, point: str) -> None:
 )
 def test_dataset(trained_home: TrainedHome, tmp_path: Path, point: str) -> None:
     home = tmp_path / "home"
-    run_cli(["dataset", "import", trained_home.site.labels_file, "--json"], home)
+    run_here(["dataset", "import", trained_home.site.labels_file, "--json"], home)
     command = ["dataset", "build", "--json"]
     run_and_crash(command, point, home)
-    assert last_line(run_cli(command, home).stdout)["version"] == trained_home.answer["dataset"]["version"]
+    assert last_line(run_here(command, home).stdout)["version"] == trained_home.answer["dataset"]["version"]
     assert contents(home)["rows"]["dataset_versions"] == 1
 
 
@@ -76,7 +77,7 @@ def test_dataset(trained_home: TrainedHome, tmp_path: Path, point: str) -> None:
 )
 def test_training_and_export(trained_home: TrainedHome, tmp_path: Path, point: str) -> None:
     home = tmp_path / "home"
-    run_cli(["dataset", "import", trained_home.site.labels_file, "--annotator", "truth", "--json"], home)
+    run_here(["dataset", "import", trained_home.site.labels_file, "--annotator", "truth", "--json"], home)
     if not point.startswith("training."):  # what was trained stays: only the export is at stake
         shutil.copytree(trained_home.folder, home, dirs_exist_ok=True)
         forget_export(home)
@@ -85,7 +86,7 @@ def test_training_and_export(trained_home: TrainedHome, tmp_path: Path, point: s
     versions = home / "models" / "tidzam"
     for version in versions.iterdir() if versions.exists() else ():
         assert (version / "saved_model.pb").exists(), "a version is whole or absent"
-    answer = last_line(run_cli(command, home, env=TINY_TRAINING, deadline_s=300).stdout)
+    answer = last_line(run_here(command, home, env=TINY_TRAINING).stdout)
     assert answer["evaluation"] == trained_home.answer["evaluation"]
     assert answer["generation"] == 1
     assert contents(home) == contents(trained_home.folder)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -66,14 +65,7 @@ def test_workspace_and_dg_name_the_same_module(tmp_path: Path) -> None:
         check=False,
     )
     assert listed.returncode == 0, listed.stderr
-    assert {asset["key"] for asset in _assets(json.loads(listed.stdout))} == KEYS
-
-
-def _assets(listed: Any) -> list[dict[str, Any]]:
-    if isinstance(listed, dict):
-        assets: list[dict[str, Any]] = listed["assets"]
-        return assets
-    return [entry for entry in listed if entry.get("type", "asset") == "asset"]
+    assert {asset["asset_key"] for asset in json.loads(listed.stdout)["assets"]} == KEYS
 
 
 @pytest.mark.parametrize("heavy", ["tensorflow", "keras", "librosa", "matplotlib"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.support.crash import run_cli
+from pathlib import Path
+
+from tests.support.in_process import run_here
 from tests.support.small_site import TINY_TRAINING, TrainedHome, last_line
 
 
@@ -18,7 +20,7 @@ def test_the_answer_tells_generation_dataset_evaluation_and_gate(trained_home: T
 
 
 def test_the_same_ingredients_give_the_generation_that_is_there(trained_copy: TrainedHome) -> None:
-    again = run_cli(["generation", "run", "--json"], trained_copy.folder, env=TINY_TRAINING)
+    again = run_here(["generation", "run", "--json"], trained_copy.folder, env=TINY_TRAINING)
     assert last_line(again.stdout) == {
         **trained_copy.answer,
         "saved_model": last_line(again.stdout)["saved_model"],
@@ -27,17 +29,14 @@ def test_the_same_ingredients_give_the_generation_that_is_there(trained_copy: Tr
 
 
 def test_training_twice_with_one_seed_gives_the_same_figures(
-    trained_home: TrainedHome, tmp_path: object
+    trained_home: TrainedHome, tmp_path: Path
 ) -> None:
-    from pathlib import Path
-
-    assert isinstance(tmp_path, Path)
     home = tmp_path / "other"
-    imported = run_cli(
+    imported = run_here(
         ["dataset", "import", trained_home.site.labels_file, "--annotator", "x", "--json"], home
     )
     assert imported.returncode == 0, imported.stderr
-    made = run_cli(["generation", "run", "--json"], home, env=TINY_TRAINING, deadline_s=300)
+    made = run_here(["generation", "run", "--json"], home, env=TINY_TRAINING)
     answer = last_line(made.stdout)
     assert answer["dataset"] == trained_home.answer["dataset"]
     assert answer["evaluation"] == trained_home.answer["evaluation"]
@@ -47,28 +46,25 @@ def test_a_generation_that_is_worse_than_the_one_in_service_is_refused_with_word
     trained_copy: TrainedHome,
 ) -> None:
     worse = {**TINY_TRAINING, "TIDZAM_TRAINING__MAX_EPOCHS": "1", "TIDZAM_TRAINING__WINDOWS_PER_EPOCH": "12"}
-    refused = run_cli(
+    refused = run_here(
         ["generation", "run", "--json"], trained_copy.folder, env={**worse, "TIDZAM_GATE__MIN_MACRO_F1": "0"}
     )
     assert refused.returncode == 3, refused.stderr
     assert "of the generation in service" in refused.stderr
     assert [path.name for path in (trained_copy.folder / "models" / "tidzam").iterdir()] == ["1"]
-    listed = last_line(run_cli(["generation", "list", "--json"], trained_copy.folder).stdout)["generations"]
+    listed = last_line(run_here(["generation", "list", "--json"], trained_copy.folder).stdout)["generations"]
     assert [(row["generation"], row["state"]) for row in listed] == [(2, "refused"), (1, "exported")]
     assert "in service" in listed[0]["reasons"][0]
 
 
-def test_without_labels_the_error_says_what_to_do(tmp_path: object) -> None:
-    from pathlib import Path
-
-    assert isinstance(tmp_path, Path)
-    failed = run_cli(["generation", "run"], tmp_path / "empty")
+def test_without_labels_the_error_says_what_to_do(tmp_path: Path) -> None:
+    failed = run_here(["generation", "run"], tmp_path / "empty")
     assert failed.returncode == 1
     assert "./tidzam dataset import" in failed.stderr
     assert "Traceback" not in failed.stderr
 
 
 def test_an_unknown_dataset_version_is_a_clear_error(trained_copy: TrainedHome) -> None:
-    failed = run_cli(["generation", "run", "--dataset", "0123456789abcdef"], trained_copy.folder)
+    failed = run_here(["generation", "run", "--dataset", "0123456789abcdef"], trained_copy.folder)
     assert failed.returncode == 1
     assert "no dataset version '0123456789abcdef'" in failed.stderr

@@ -7,11 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from hypothesis import HealthCheck, Phase, settings
 from numpy.typing import NDArray
 
 from tests.support.parts import require_part
 
 Samples = NDArray[np.float32]
+
+# For properties whose every example starts processes: no time limit on one, and no search for a smaller one.
+FEW_EXAMPLES = settings(
+    max_examples=6,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 # What ffmpeg is told for each kind of file.
 ENCODERS = {
@@ -47,13 +56,28 @@ def tones(hz: list[float], seconds: float, *, rate_hz: int = 48000, level: float
     return np.stack([level * np.sin(2 * np.pi * frequency * time_s) for frequency in hz]).astype(np.float32)
 
 
-def encode(samples: Samples, path: Path, kind: str, *, rate_hz: int = 48000, options: tuple[str, ...] = ()) -> Path:
+def encode(
+    samples: Samples, path: Path, kind: str, *, rate_hz: int = 48000, options: tuple[str, ...] = ()
+) -> Path:
     """Encode with ffmpeg's command line; Ogg gets pages of PAGE_S."""
     ffmpeg = require_part("ffmpeg")
     channels = len(samples)
     mapping = ("-mapping_family", "255") if kind == "opus" and channels > 2 else ()
     pages = ("-page_duration", str(round(PAGE_S * 1e6))) if "ogg" in ENCODERS[kind] else ()
-    command = [ffmpeg, "-v", "error", "-y", "-f", "f32le", "-ar", str(rate_hz), "-ac", str(channels), "-i", "pipe:0"]
+    command = [
+        ffmpeg,
+        "-v",
+        "error",
+        "-y",
+        "-f",
+        "f32le",
+        "-ar",
+        str(rate_hz),
+        "-ac",
+        str(channels),
+        "-i",
+        "pipe:0",
+    ]
     command += [*ENCODERS[kind][:-2], *mapping, *pages, *options, *ENCODERS[kind][-2:], path]
     subprocess.run(command, input=samples.T.astype("<f4").tobytes(), check=True)
     return path

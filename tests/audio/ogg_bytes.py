@@ -44,7 +44,13 @@ def packets(page: bytes) -> list[bytes]:
 
 
 def make_page(
-    bodies: Iterable[bytes], *, granule: int, sequence: int, serial: int = 1, flags: int = 0, open_end: bool = False
+    bodies: Iterable[bytes],
+    *,
+    granule: int,
+    sequence: int,
+    serial: int = 1,
+    flags: int = 0,
+    open_end: bool = False,
 ) -> bytes:
     """A page that holds the given packets; with ``open_end`` the last one, a multiple of 255 long, goes on."""
     lacing = b""
@@ -55,7 +61,11 @@ def make_page(
     if open_end:
         assert lacing[-1] == 0
         lacing = lacing[:-1]
-    return with_checksum(struct.pack("<4sBBqIIIB", b"OggS", 0, flags, granule, serial, sequence, 0, len(lacing)) + lacing + body)
+    return with_checksum(
+        struct.pack("<4sBBqIIIB", b"OggS", 0, flags, granule, serial, sequence, 0, len(lacing))
+        + lacing
+        + body
+    )
 
 
 def changed(
@@ -68,7 +78,12 @@ def changed(
 ) -> bytes:
     """The page with some fields replaced and a right checksum."""
     copy = bytearray(page)
-    for value, place, kind in ((granule, 6, "<q"), (serial, 14, "<I"), (sequence, 18, "<I"), (flags, 5, "<B")):
+    for value, place, kind in (
+        (granule, 6, "<q"),
+        (serial, 14, "<I"),
+        (sequence, 18, "<I"),
+        (flags, 5, "<B"),
+    ):
         if value is not None:
             struct.pack_into(kind, copy, place, value)
     return with_checksum(bytes(copy))

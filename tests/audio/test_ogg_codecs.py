@@ -71,7 +71,9 @@ def test_the_packets_of_a_real_file_add_up_to_its_positions(tmp_path: Path, kind
 @pytest.mark.parametrize("rate_hz", [8000, 22050, 44100, 96000])
 @pytest.mark.parametrize("quality", ["-1", "3", "10"])
 def test_the_modes_of_vorbis_are_found_backwards(tmp_path: Path, rate_hz: int, quality: str) -> None:
-    path = encode(noise(1.0, rate_hz=rate_hz), tmp_path / "a", "vorbis", rate_hz=rate_hz, options=("-q:a", quality))
+    path = encode(
+        noise(1.0, rate_hz=rate_hz), tmp_path / "a", "vorbis", rate_hz=rate_hz, options=("-q:a", quality)
+    )
     headers = [packet for page in split_pages(path.read_bytes())[1:3] for packet in packets(page)]
     setup = next(packet for packet in headers if packet.startswith(b"\x05vorbis"))
     # libvorbis writes a short and a long mode, or at the lowest rates one of equal blocks.
@@ -83,7 +85,10 @@ def test_any_setup_header_is_read_without_an_error(data: bytes) -> None:
     assert len(read_mode_flags(b"\x05vorbis" + data)) <= 64
 
 
-@given(st.sampled_from([b"OpusHead", b"\x01vorbis", b"\x7fFLAC\x01\x00\x00\x01fLaC", b""]), st.binary(max_size=80))
+@given(
+    st.sampled_from([b"OpusHead", b"\x01vorbis", b"\x7fFLAC\x01\x00\x00\x01fLaC", b""]),
+    st.binary(max_size=80),
+)
 def test_any_first_packet_is_a_codec_or_none(start: bytes, rest: bytes) -> None:
     codec = stream_codec(start + rest)
     if codec is not None:
@@ -112,7 +117,11 @@ def test_a_decoder_that_begins_anywhere_gets_no_pre_skip() -> None:
 
 def test_comments_have_lower_case_keys_and_no_pictures() -> None:
     data = _comment(
-        "TITLE=Marsch über’s Moor".encode(), b"Artist=a", b"ARTIST=b", b"METADATA_BLOCK_PICTURE=AAAA", b"nonsense"
+        "TITLE=Marsch über’s Moor".encode(),
+        b"Artist=a",
+        b"ARTIST=b",
+        b"METADATA_BLOCK_PICTURE=AAAA",
+        b"nonsense",
     )
     assert read_comments(data) == {"title": "Marsch über’s Moor", "artist": "a; b"}
 

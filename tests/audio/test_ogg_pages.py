@@ -98,7 +98,9 @@ def test_a_header_packet_of_any_length_is_written_on_as_many_pages_as_it_needs(l
 
 
 @given(st.lists(st.binary(max_size=1200), min_size=1, max_size=12), st.integers(1, 5))
-def test_packets_are_joined_across_pages_and_kept_to_a_bound(bodies: list[bytes], segments_a_page: int) -> None:
+def test_packets_are_joined_across_pages_and_kept_to_a_bound(
+    bodies: list[bytes], segments_a_page: int
+) -> None:
     lacing = b"".join(b"\xff" * (len(body) // 255) + bytes([len(body) % 255]) for body in bodies)
     stream = b"".join(bodies)
     joiner = PacketJoiner()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 
@@ -107,7 +108,9 @@ def test_a_flipped_byte_costs_its_page_and_no_more(
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
 @settings(max_examples=100)
-def test_wherever_a_file_is_cut_it_gives_its_prefix(ogg_files: dict[str, OggFile], kind: str, data: st.DataObject) -> None:
+def test_wherever_a_file_is_cut_it_gives_its_prefix(
+    ogg_files: dict[str, OggFile], kind: str, data: st.DataObject
+) -> None:
     file = ogg_files[kind]
     whole = file.path.read_bytes()
     first_audio_end = len(b"".join(file.headers)) + len(file.audio[0])
@@ -138,10 +141,8 @@ def test_garbage_between_pages_costs_nothing(
 
 @given(data=st.binary(max_size=3000))
 def test_any_bytes_have_a_time_axis_or_a_typed_error(data: bytes) -> None:
-    try:
+    with contextlib.suppress(AudioError):
         _read(data)
-    except AudioError:
-        pass
 
 
 @given(data=st.data())
@@ -193,7 +194,9 @@ def test_a_hole_in_a_later_link_lies_on_the_time_axis_of_the_file(ogg_files: dic
     assert timeline.seconds == 2 * SECONDS
 
 
-def test_a_chain_of_different_codecs_and_rates_is_one_time_axis(tmp_path: Path, ogg_files: dict[str, OggFile]) -> None:
+def test_a_chain_of_different_codecs_and_rates_is_one_time_axis(
+    tmp_path: Path, ogg_files: dict[str, OggFile]
+) -> None:
     slow = encode(noise(2.0, rate_hz=16000), tmp_path / "slow", "vorbis", rate_hz=16000)
     timeline = _read(slow.read_bytes(), ogg_files["opus"].path.read_bytes())
     assert (timeline.codec, timeline.rate_hz) == ("vorbis", 16000)
@@ -202,7 +205,7 @@ def test_a_chain_of_different_codecs_and_rates_is_one_time_axis(tmp_path: Path, 
 
 def test_a_chain_that_changes_its_channels_is_refused(tmp_path: Path, ogg_files: dict[str, OggFile]) -> None:
     stereo = encode(noise(1.0, channels=2), tmp_path / "stereo", "opus")
-    with pytest.raises(DecodingError, match="from 1 to 2 channels at 4.000 s"):
+    with pytest.raises(DecodingError, match=r"from 1 to 2 channels at 4\.000 s"):
         _read(ogg_files["opus"].path.read_bytes(), stereo.read_bytes())
 
 
@@ -294,7 +297,8 @@ def test_a_jump_beyond_any_loss_is_a_clock_that_was_set(ogg_files: dict[str, Ogg
 def test_positions_rounded_to_milliseconds_are_no_holes(ogg_files: dict[str, OggFile]) -> None:
     file = ogg_files["opus"]
     rounded = [
-        changed(page, granule=granule(page) + (37 * number) % 49 - 24) for number, page in enumerate(file.audio[:-1])
+        changed(page, granule=granule(page) + (37 * number) % 49 - 24)
+        for number, page in enumerate(file.audio[:-1])
     ]
     timeline = _read(*file.headers, *rounded, file.audio[-1])
     assert timeline.holes == ()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.audio.made import ENCODERS, encode, noise
+from tests.audio.made import ENCODERS, FEW_EXAMPLES, encode, noise
 from tests.audio.test_decoding import decode, write
 from tidzam_platform.audio import AudioInfo, holes_in_frames, probe
 from tidzam_platform.errors import AudioError, EmptyAudioError, MissingSystemPartError
@@ -30,7 +30,9 @@ CODECS = {
 
 @pytest.mark.parametrize("kind", sorted(ENCODERS))
 @pytest.mark.parametrize(("rate_hz", "channels"), [(48000, 1), (16000, 2)])
-def test_codec_rate_channels_and_length_are_told(tmp_path: Path, kind: str, rate_hz: int, channels: int) -> None:
+def test_codec_rate_channels_and_length_are_told(
+    tmp_path: Path, kind: str, rate_hz: int, channels: int
+) -> None:
     path = encode(noise(1.5, channels=channels, rate_hz=rate_hz), tmp_path / "a", kind, rate_hz=rate_hz)
     info = probe(path)
     assert info.container == CONTAINERS.get(kind, kind)
@@ -38,14 +40,20 @@ def test_codec_rate_channels_and_length_are_told(tmp_path: Path, kind: str, rate
     assert info.rate_hz == (48000 if info.codec == "opus" else rate_hz)
     assert info.channels == channels
     # Frames of MP3 and AAC are whole, and those containers do not all say how much of them is padding.
-    assert 0 <= info.seconds - 1.5 < (0.25 if kind in ("mp3", "adts", "mp4") else 1e-9 if kind != "webm" else 0.01)
+    assert (
+        0
+        <= info.seconds - 1.5
+        < (0.25 if kind in ("mp3", "adts", "mp4") else 1e-9 if kind != "webm" else 0.01)
+    )
     assert info.holes == ()
     assert not info.truncated
 
 
-@pytest.mark.parametrize("kind", ["wav", "flac", "aiff", "caf", "au"])
+@pytest.mark.parametrize("kind", ["wav", "flac", "aiff", "au"])
 @pytest.mark.parametrize("rest", [0.3, 0.7])
-def test_a_file_that_holds_less_than_its_header_promises_is_cut(tmp_path: Path, kind: str, rest: float) -> None:
+def test_a_file_that_holds_less_than_its_header_promises_is_cut(
+    tmp_path: Path, kind: str, rest: float
+) -> None:
     data = encode(noise(3.0), tmp_path / "whole", kind).read_bytes()
     path = write(tmp_path / "cut", data[: round(rest * len(data))])
     info = probe(path)
@@ -99,7 +107,16 @@ def test_an_mp3_file_with_id3_tags_of_any_length_is_recognised(tmp_path: Path) -
 
 def test_a_video_is_heard_and_not_seen(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
-    source = ["-f", "lavfi", "-i", "testsrc=size=64x64:rate=5:duration=2", "-f", "lavfi", "-i", "sine=440:duration=2"]
+    source = [
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc=size=64x64:rate=5:duration=2",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=440:duration=2",
+    ]
     subprocess.run(["ffmpeg", "-v", "error", *source, "-c:a", "aac", path], check=True)
     info = probe(path)
     assert info.codec == "aac"
@@ -112,7 +129,7 @@ def test_a_video_is_heard_and_not_seen(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", sorted(ENCODERS))
 @given(data=st.data())
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@FEW_EXAMPLES
 def test_a_damaged_file_is_probed_and_decoded_or_refused_with_a_typed_error(
     tmp_path: Path, kind: str, data: st.DataObject
 ) -> None:
@@ -128,7 +145,8 @@ def test_a_damaged_file_is_probed_and_decoded_or_refused_with_a_typed_error(
         info = probe(path)
         frames = decode(path).shape[1]
     except AudioError as error:
-        assert str(path) in str(error)
+        if str(path) not in str(error):
+            raise
     else:
         if info.container in ("ogg", "flac"):
             assert frames == round(info.seconds * info.rate_hz)

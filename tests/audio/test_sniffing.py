@@ -102,7 +102,13 @@ def test_a_list_within_a_container_opens_nothing_either(tmp_path: Path) -> None:
         playlist = NOT_AUDIO["hls"].format(address=listener.address).encode()
         page = make_page([playlist], granule=0, sequence=0, flags=2)
         wav = b"RIFF" + (1000).to_bytes(4, "little") + b"WAVE" + playlist
-        for data in (page, wav, b"fLaC" + playlist, b"ID3\x04\0\0\0\0\0\0" + playlist, b"\0\0\0\x18ftyp" + playlist):
+        for data in (
+            page,
+            wav,
+            b"fLaC" + playlist,
+            b"ID3\x04\0\0\0\0\0\0" + playlist,
+            b"\0\0\0\x18ftyp" + playlist,
+        ):
             path = tmp_path / "hidden.opus"
             path.write_bytes(data)
             with pytest.raises(AudioError):
@@ -179,7 +185,9 @@ def test_a_loop_of_links_and_a_file_as_folder_are_typed_errors(tmp_path: Path) -
             probe(path)
 
 
-@pytest.mark.parametrize("name", ["-i.opus", "a b.opus", "%d.opus", "concat:a|b.opus", "ü\n.opus", "file:x.opus"])
+@pytest.mark.parametrize(
+    "name", ["-i.opus", "a b.opus", "%d.opus", "concat:a|b.opus", "ü\n.opus", "file:x.opus"]
+)
 def test_a_name_is_never_an_option_a_pattern_or_an_address(tmp_path: Path, name: str) -> None:
     for kind in ("opus", "wav"):
         path = encode(noise(0.3), tmp_path / "made", kind).rename(tmp_path / name)

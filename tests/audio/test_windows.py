@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ def _ramp(frames: int, channels: int = 2) -> np.ndarray:
 
 def _blocks(samples: np.ndarray, cuts: list[int], start: int = 0) -> Iterator[Block]:
     edges = [0, *sorted(cut for cut in cuts if cut < samples.shape[1]), samples.shape[1]]
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         yield Block(start + begin, samples[:, begin:end])
 
 
@@ -64,7 +65,15 @@ def test_a_stream_that_begins_later_keeps_to_the_same_grid(start: int, frames: i
 
 def test_frames_between_two_blocks_are_a_hole() -> None:
     blocks = [Block(0, _ramp(25)), Block(38, _ramp(22))]
-    assert [cut.start_frame for cut in cut_windows(blocks, window_frames=10, hop_frames=5)] == [0, 5, 10, 15, 40, 45, 50]
+    assert [cut.start_frame for cut in cut_windows(blocks, window_frames=10, hop_frames=5)] == [
+        0,
+        5,
+        10,
+        15,
+        40,
+        45,
+        50,
+    ]
 
 
 def test_windows_are_their_own() -> None:

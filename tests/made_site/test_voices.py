@@ -54,7 +54,7 @@ def test_there_are_at_least_eight_classes_besides_noise_and_their_paths_are_vali
 
 
 @pytest.mark.parametrize("class_path", VOICES)
-@pytest.mark.parametrize("duration_s", [0.2, 1.0, 4.5])
+@pytest.mark.parametrize("duration_s", [0.2, 2.0, 4.5])
 def test_a_call_lasts_no_longer_than_asked_and_has_no_silence_at_its_ends(
     class_path: str, duration_s: float
 ) -> None:
@@ -62,7 +62,7 @@ def test_a_call_lasts_no_longer_than_asked_and_has_no_silence_at_its_ends(
         sound = call(class_path, individual, duration_s)
         assert np.isfinite(sound).all()
         assert len(sound) <= round(duration_s * RATE_HZ)
-        assert duration_s < 1 or len(sound) > 0.5 * duration_s * RATE_HZ
+        assert duration_s < 2 or len(sound) > 0.5 * duration_s * RATE_HZ
         assert min(np.abs(sound[:480]).max(), np.abs(sound[-480:]).max()) > 0  # 20 ms
 
 
@@ -92,11 +92,11 @@ def test_rising_and_falling_whistles_have_the_same_mean_spectrum() -> None:
             for individual in INDIVIDUALS
             for seed in range(3)
         ]
-        bands = np.mean(power, axis=0)[8000:20_000].reshape(12, -1).sum(axis=1)  # 2 to 5 kHz
+        bands = np.mean(power, axis=0)[9000:20_000].reshape(11, -1).sum(axis=1)  # 2.25 to 5 kHz
         return 10 * np.log10(bands / bands.sum())
 
     difference_db = mean_spectrum_db("birds-rising_whistle") - mean_spectrum_db("birds-falling_whistle")
-    assert np.abs(difference_db).max() < 2
+    assert np.abs(difference_db).max() < 1
 
 
 @pytest.mark.parametrize("individual", INDIVIDUALS)
@@ -104,8 +104,8 @@ def test_rising_and_falling_whistles_have_the_same_mean_spectrum() -> None:
     ("class_path", "least_hz", "most_hz"),
     [
         ("birds-chiffchaff", 2.6, 4.0),
-        ("birds-slow_trill", 4.5, 8.0),
-        ("birds-fast_trill", 14.0, 22.0),
+        ("birds-slow_trill", 3.5, 6.5),
+        ("birds-fast_trill", 13.0, 21.0),
         ("amphibians-tree_frog", 2.5, 6.0),
     ],
 )

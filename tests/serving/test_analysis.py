@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.crash import run_cli
+from tests.support.in_process import run_here
 from tests.support.model_server import ModelServerProcess
 from tests.support.small_site import TrainedHome, last_line
 from tidzam_platform.audio import read_audio, write_audio
@@ -19,7 +19,7 @@ PREDICT_TIMEOUT_S = 30.0
 
 @pytest.fixture(scope="module")
 def local_answer(trained_home: TrainedHome) -> dict:
-    answered = run_cli(
+    answered = run_here(
         ["analyze", "--local", "--json", "--windows", trained_home.site.held_out], trained_home.folder
     )
     assert answered.returncode == 0, answered.stderr
@@ -42,7 +42,7 @@ def test_the_server_gives_what_the_same_process_gives_and_so_does_a_client_of_te
 ) -> None:
     with ModelServerProcess(trained_home.folder) as server:
         address = server.wait_ready()["address"]
-        served = run_cli(
+        served = run_here(
             ["analyze", "--server", address, "--json", trained_home.site.held_out], trained_home.folder
         )
         assert served.returncode == 0, served.stderr
@@ -87,9 +87,9 @@ def compare_with_foreign_client(address: str, recording: Path, local_answer: dic
 
 def test_csv_and_audacity_tell_the_same_events(trained_home: TrainedHome, local_answer: dict) -> None:
     command = ["analyze", "--local", trained_home.site.held_out]
-    rows = list(csv.DictReader(io.StringIO(run_cli([*command, "--csv"], trained_home.folder).stdout)))
+    rows = list(csv.DictReader(io.StringIO(run_here([*command, "--csv"], trained_home.folder).stdout)))
     assert [row["class"] for row in rows] == [event["class"] for event in local_answer["events"]]
-    track = run_cli([*command, "--audacity", "--channel", "2"], trained_home.folder).stdout
+    track = run_here([*command, "--audacity", "--channel", "2"], trained_home.folder).stdout
     told = [line.split("\t") for line in track.splitlines()]
     expected = [event for event in local_answer["events"] if event["channel"] == 2]
     assert [(float(start), float(end), label) for start, end, label in told] == [
@@ -100,7 +100,7 @@ def test_csv_and_audacity_tell_the_same_events(trained_home: TrainedHome, local_
 def test_silence_is_no_signal(trained_home: TrainedHome, tmp_path: Path) -> None:
     silent = tmp_path / "silent.wav"
     write_audio(silent, np.zeros((1, 48_000), np.float32), 24_000, codec="wav")
-    answer = last_line(run_cli(["analyze", "--local", "--json", silent], trained_home.folder).stdout)
+    answer = last_line(run_here(["analyze", "--local", "--json", silent], trained_home.folder).stdout)
     assert [event["class"] for event in answer["events"]] == ["no_signal"]
 
 
@@ -110,18 +110,18 @@ def test_a_file_that_cannot_be_used_is_named_and_the_others_are_heard(
     bad, good = tmp_path / "bad.opus", tmp_path / "good.wav"
     bad.write_text("#EXTM3U\n/etc/passwd\n")
     write_audio(good, np.zeros((1, 48_000), np.float32), 24_000, codec="wav")
-    answered = run_cli(["analyze", "--local", "--json", bad, good], trained_home.folder)
+    answered = run_here(["analyze", "--local", "--json", bad, good], trained_home.folder)
     assert answered.returncode == 2
     answer = last_line(answered.stdout)
     assert [file["file"] for file in answer["files"]] == [str(good)]
     assert [one["file"] for one in answer["unusable"]] == [str(bad)]
-    alone = run_cli(["analyze", "--local", "--json", bad], trained_home.folder)
+    alone = run_here(["analyze", "--local", "--json", bad], trained_home.folder)
     assert alone.returncode == 2
     assert "Traceback" not in alone.stderr
 
 
 def test_without_a_server_the_error_says_how_to_start_one(trained_home: TrainedHome) -> None:
-    failed = run_cli(["analyze", "--server", "127.0.0.1:9", trained_home.site.held_out], trained_home.folder)
+    failed = run_here(["analyze", "--server", "127.0.0.1:9", trained_home.site.held_out], trained_home.folder)
     assert failed.returncode == 1
     assert "./tidzam serve" in failed.stderr
 
@@ -129,6 +129,6 @@ def test_without_a_server_the_error_says_how_to_start_one(trained_home: TrainedH
 def test_without_a_generation_the_error_says_how_to_make_one(
     trained_home: TrainedHome, tmp_path: Path
 ) -> None:
-    failed = run_cli(["analyze", "--local", trained_home.site.held_out], tmp_path / "empty")
+    failed = run_here(["analyze", "--local", trained_home.site.held_out], tmp_path / "empty")
     assert failed.returncode == 1
     assert "./tidzam generation run" in failed.stderr

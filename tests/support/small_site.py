@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.crash import run_cli
+from tests.support.in_process import run_here
 from tidzam_platform.made_site import MadeSite, SiteSize, make_site
 
 SIZE = SiteSize(clips_per_class=6, groups_per_class=3, recording_s=20, channels=2)
@@ -38,8 +38,8 @@ def train_home(folder: Path) -> TrainedHome:
     """Make the site, import its labels and run a generation, through the command line."""
     site = make_site(folder / "site", size=SIZE)
     home = folder / "home"
-    imported = run_cli(["dataset", "import", site.labels_file, "--annotator", "truth", "--json"], home)
+    imported = run_here(["dataset", "import", site.labels_file, "--annotator", "truth", "--json"], home)
     assert imported.returncode == 0, imported.stderr
-    made = run_cli(["generation", "run", "--json"], home, env=TINY_TRAINING, deadline_s=300)
+    made = run_here(["generation", "run", "--json"], home, env=TINY_TRAINING)
     assert made.returncode == 0, made.stderr
     return TrainedHome(home, site, last_line(made.stdout))

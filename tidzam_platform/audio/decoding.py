@@ -122,11 +122,11 @@ def _blocks(decoder: _Decoder, block_frames: int) -> Iterator[Block]:
         while got := piece.read_into(interleaved[filled:]):
             filled += got
             if filled == block_frames:
-                yield Block(start, np.ascontiguousarray(interleaved.T))
+                yield Block(start, interleaved.T.copy(order="C"))
                 start += filled
                 filled = 0
     if filled:
-        yield Block(start, np.ascontiguousarray(interleaved[:filled].T))
+        yield Block(start, interleaved[:filled].T.copy(order="C"))
     elif not start:
         raise EmptyAudioError("no audio can be decoded from it")
 

@@ -102,7 +102,19 @@ def _codec_arguments(codec: str, channels: int, bitrate_kbps: int) -> list[str]:
         return ["-c:a", "pcm_f32le", "-rf64", "auto"]
     mapping = ["-mapping_family", "255"] if channels > _STEREO else []
     bitrate = f"{bitrate_kbps * channels}k"
-    return ["-c:a", "libopus", "-ar", str(OPUS_RATE_HZ), "-b:a", bitrate, *mapping]
+    # "lowdelay" keeps libopus to CELT. Left to choose, it takes some channels of noise, wind or rain for speech, and
+    # its speech coder makes them up to 2.2 dB quieter (at 48 kbit/s per channel; CELT: 0.01 dB).
+    return [
+        "-c:a",
+        "libopus",
+        "-application",
+        "lowdelay",
+        "-ar",
+        str(OPUS_RATE_HZ),
+        "-b:a",
+        bitrate,
+        *mapping,
+    ]
 
 
 def _tag_arguments(tags: Mapping[str, str]) -> list[str]:
@@ -122,7 +134,7 @@ def _valid_blocks(samples: NDArray[Any] | Iterable[NDArray[Any]]) -> Iterator[Sa
     channels = None
     for block in (samples,) if isinstance(samples, np.ndarray) else samples:
         if block.ndim != 2 or (channels is not None and len(block) != channels):
-            expected = f"[{channels or 'channels'}, frames]"
+            expected = "[channels, frames]" if channels is None else f"[{channels} channels, frames]"
             raise ValueError(f"samples must have the shape {expected}, not {list(block.shape)}")
         channels = len(block)
         if channels == 0:

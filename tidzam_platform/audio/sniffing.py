@@ -26,7 +26,7 @@ class Container:
     Attributes:
         name: how we call it.
         demuxer: ffmpeg's demuxer for it.
-        states_length: its header says how long the audio is, so that a file that was cut can be told.
+        states_length: ffprobe reads from its header how long the audio should be, so that a cut can be told.
     """
 
     name: str
@@ -42,7 +42,7 @@ AAC: Final = Container("aac", "aac", states_length=False)
 MP4: Final = Container("mp4", "mov", states_length=True)
 MATROSKA: Final = Container("matroska", "matroska", states_length=False)
 AIFF: Final = Container("aiff", "aiff", states_length=True)
-CAF: Final = Container("caf", "caf", states_length=True)
+CAF: Final = Container("caf", "caf", states_length=False)
 AU: Final = Container("au", "au", states_length=True)
 
 

@@ -29,9 +29,9 @@ def probe_command(ctx: click.Context, files: tuple[Path, ...], as_json: bool) ->
 
     \b
     Examples:
-      tidzam audio probe recording.opus
-      tidzam audio probe recording.opus --json
-      tidzam audio probe archive/*.opus --json
+      ./tidzam audio probe recording.opus
+      ./tidzam audio probe recording.opus --json
+      ./tidzam audio probe archive/*.opus --json
 
     \b
     --json answers for one FILE {"file", "container", "codec", "rate_hz", "channels", "seconds", "holes",

@@ -99,7 +99,12 @@ def build(as_json: bool) -> None:
 @dataset.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """Show the dataset versions, the newest first."""
+    """Show the dataset versions, the newest first.
+
+    \b
+    Example:
+      ./tidzam dataset list --json
+    """
     from sqlalchemy import select
 
     from tidzam_platform.catalog.tables import DatasetVersion

@@ -173,6 +173,6 @@ def _is_complete(folder: Path, fingerprint: str) -> bool:
     """Whether the site of that fingerprint stands there, no file lost or cut."""
     try:
         complete = json.loads((folder / _COMPLETE).read_bytes())
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
         return False
     return bool(complete == {"fingerprint": fingerprint, "bytes": _sizes(folder)})

@@ -105,13 +105,13 @@ def _trill(
 
 
 def slow_trill(individual: Individual, rng: np.random.Generator, duration_s: float) -> Sound:
-    """Short arched notes, 5 to 7.5 a second; varies pitch 2.5-4.2 kHz, the arch, the rate."""
-    return _trill(individual, rng, duration_s, notes_per_s=between(individual.tempo, 5, 7.5), note_s=0.055)
+    """Short arched notes, 4 to 6 a second; varies pitch 2.5-4.2 kHz, the arch, the rate."""
+    return _trill(individual, rng, duration_s, notes_per_s=between(individual.tempo, 4, 6), note_s=0.08)
 
 
 def fast_trill(individual: Individual, rng: np.random.Generator, duration_s: float) -> Sound:
-    """The same notes shorter, 15 to 21 a second."""
-    return _trill(individual, rng, duration_s, notes_per_s=between(individual.tempo, 15, 21), note_s=0.026)
+    """The same notes shorter, 14 to 20 a second."""
+    return _trill(individual, rng, duration_s, notes_per_s=between(individual.tempo, 14, 20), note_s=0.028)
 
 
 def tree_frog(individual: Individual, rng: np.random.Generator, duration_s: float) -> Sound:

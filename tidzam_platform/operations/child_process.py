@@ -24,7 +24,9 @@ _PR_SET_PDEATHSIG: Final = 1
 class ChildProcess:
     """A child in a process group of its own, ended when the context ends or when we die."""
 
-    def __init__(self, name: str, command: Sequence[str], log_file: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], log_file: Path, environment: Mapping[str, str]
+    ) -> None:
         log_file.parent.mkdir(parents=True, exist_ok=True)
         self.name = name
         self._log_file = log_file
@@ -50,7 +52,9 @@ class ChildProcess:
         deadline = time.monotonic() + timeout_s
         while not ready():
             if self._process.poll() is not None:
-                raise ProcessError(f"{self.name} ended with status {self._process.returncode}: {self._log_tail()}")
+                raise ProcessError(
+                    f"{self.name} ended with status {self._process.returncode}: {self._log_tail()}"
+                )
             if time.monotonic() > deadline:
                 raise ProcessError(f"{self.name} was not ready after {timeout_s:.0f} s: {self._log_tail()}")
             time.sleep(_POLL_S)
