@@ -80,7 +80,7 @@ def test_decoding_goes_on_when_the_thread_that_began_it_has_ended(long_file: Pat
     assert frames[0] + sum(block.samples.shape[1] for block in blocks) == 60 * 48000
 
 
-_DECODE_AND_WAIT = """
+_DECODE_AND_WAIT = r"""
 import os, sys, time
 from pathlib import Path
 import psutil
@@ -110,17 +110,19 @@ def test_kill_9_leaves_no_ffmpeg_behind(long_file: Path, case: str, tmp_path: Pa
     assert parent.stdout is not None
     found: dict[str, int] = {}
     expected = {"ready", "ffmpeg"} | ({"forked"} if case == "fork" else set())
-    while not expected <= set(found):
-        name, pid = parent.stdout.readline().split()
-        found[name] = int(pid)
     try:
+        while not expected <= set(found):
+            name, pid = parent.stdout.readline().split()
+            found[name] = int(pid)
         assert psutil.Process(found["ffmpeg"]).is_running()
-        os.kill(parent.pid, signal.SIGKILL)
+        parent.kill()
         parent.wait()
         wait_for(
             lambda: not psutil.pid_exists(found["ffmpeg"]), "ffmpeg ends after its parent was killed", 10
         )
     finally:
+        parent.kill()
+        parent.wait()
         parent.stdout.close()
         if "forked" in found:
             os.kill(found["forked"], signal.SIGKILL)
