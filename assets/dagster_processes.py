@@ -31,7 +31,7 @@ def dagster_processes(settings: Settings) -> Iterator[tuple[str, list[ChildProce
     }
     commands = {
         "dagster-webserver": ["dagster_webserver", *workspace, "-h", host, "-p", str(port)],
-        "dagster-daemon": ["dagster._daemon.cli", "run", *workspace],
+        "dagster-daemon": ["dagster._daemon", "run", *workspace],
     }
     with ExitStack() as stack:
         processes = [

@@ -28,7 +28,7 @@ from tidzam_platform.datasets.importer import import_labels, read_labels
 from tidzam_platform.detections.detection import is_detection
 from tidzam_platform.errors import ModelServerError
 from tidzam_platform.home import Home
-from tidzam_platform.made_site import MadeSite, make_site
+from tidzam_platform.made_site import MadeSite, SiteSize, make_site
 from tidzam_platform.operations.child_process import ChildProcess
 from tidzam_platform.settings import Settings
 
@@ -68,13 +68,13 @@ class DemoResult:
 
 
 @contextmanager
-def run_demo(settings: Settings, say: Say) -> Iterator[DemoResult]:
+def run_demo(settings: Settings, say: Say, size: SiteSize | None = None) -> Iterator[DemoResult]:
     """Go the whole way; the model server and Dagster run while the context lasts.
 
     Every step is idempotent: a second call on the same home finds its work done.
     """
     home = Home.open(settings)
-    site = make_site(settings.home / SITE_FOLDER)
+    site = make_site(settings.home / SITE_FOLDER, size=size)
     say("the site is made: recordings and labelled clips")
     _import(home, site, say)
     with _model_server(settings) as (address, model_server), dagster_processes(settings) as (dagster, parts):
@@ -90,6 +90,8 @@ def run_demo(settings: Settings, say: Say) -> Iterator[DemoResult]:
         say(f"hearing {site.held_out.name}, which nothing was trained on")
         heard = _hear_held_out(home, site, address)
         parts[0].wait_until(lambda: answers(dagster), START_TIMEOUT_S)
+        for process in parts:  # one that ended meanwhile is an error with the end of its log
+            process.wait_until(process.is_running, _WATCH_S)
         answer |= {
             "detections": len(heard),
             "addresses": {"model_server": address, "dagster": dagster},

@@ -13,7 +13,7 @@ import pytest
 
 from serving.local import LocalModel
 from tests.serving.server.bare_client import DEADLINE_S, predict_request, refused
-from tests.support.tiny_model import some_audio
+from tests.support.tiny_model import WINDOW_FRAMES, some_audio
 
 
 def test_metadata_holds_the_signatures_as_the_saved_model_has_them(stubs, exported):
