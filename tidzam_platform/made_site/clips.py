@@ -79,7 +79,8 @@ def make_clip(clip: Clip) -> Sound:
         spread_db = rng.uniform(-_SNR_SPREAD_DB, _SNR_SPREAD_DB)
         snr_db = float(np.clip(at_distance_db + spread_db, far_db, near_db))
         event_s = duration_s * rng.uniform(*_EVENT_PART)
-        _lay_within(scene, rng, clip.class_path, clip.individual, event_s, snr_db)
+        individual = clip.individual.at_another_time(rng)
+        _lay_within(scene, rng, clip.class_path, individual, event_s, snr_db)
         if rng.random() < _OVERLAP_PROBABILITY:
             others = [class_path for class_path in VOICES if class_path != clip.class_path]
             other = others[int(rng.integers(len(others)))]

@@ -35,6 +35,9 @@ from tidzam_platform.made_site.synthesis import (
 )
 
 
+_OCCASION_DEVIATION: Final = 0.15
+
+
 @dataclass(frozen=True)
 class Individual:
     """Where one animal, person or machine stands in the range of its kind: each from 0 (low) to 1 (high)."""
@@ -42,6 +45,12 @@ class Individual:
     pitch: float
     tempo: float
     timbre: float
+
+    def at_another_time(self, rng: np.random.Generator) -> Individual:
+        """The same one on another occasion: nobody sings or drives always alike."""
+        shifts = rng.normal(0, _OCCASION_DEVIATION, 3)
+        position = np.clip(np.array([self.pitch, self.tempo, self.timbre]) + shifts, 0, 1)
+        return Individual(*map(float, position))
 
 
 Voice = Callable[[Individual, np.random.Generator, float], Sound]
@@ -92,7 +101,7 @@ def falling_whistle(individual: Individual, rng: np.random.Generator, duration_s
 def _trill(
     individual: Individual, rng: np.random.Generator, duration_s: float, *, notes_per_s: float, note_s: float
 ) -> Sound:
-    centre_hz = between(individual.pitch, 2500, 4200)
+    centre_hz = between(individual.pitch, 2600, 4000)
     bend = between(individual.timbre, 1.03, 1.2)
 
     def note(_: int) -> Sound:
@@ -105,7 +114,7 @@ def _trill(
 
 
 def slow_trill(individual: Individual, rng: np.random.Generator, duration_s: float) -> Sound:
-    """Short arched notes, 4 to 6 a second; varies pitch 2.5-4.2 kHz, the arch, the rate."""
+    """Short arched notes, 4 to 6 a second; varies pitch 2.2-4 kHz, the arch, the rate."""
     return _trill(individual, rng, duration_s, notes_per_s=between(individual.tempo, 4, 6), note_s=0.08)
 
 
