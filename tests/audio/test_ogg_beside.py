@@ -11,6 +11,8 @@ from tests.audio.ogg_bytes import flags, make_page
 from tidzam_platform.audio.ogg.timeline import Timeline, read_timeline
 from tidzam_platform.errors import DecodingError, EmptyAudioError, UnknownAudioFormatError
 
+CONTINUED, FIRST, LAST = 1, 2, 4  # RFC 3533, section 6
+
 
 def _read(*pages: bytes) -> Timeline:
     return read_timeline(io.BytesIO(b"".join(pages)))

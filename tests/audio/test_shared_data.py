@@ -133,5 +133,7 @@ def test_every_clip_of_the_fieldset_is_read_whole() -> None:
 def _check_clip(folder: Path, row: dict[str, str]) -> None:
     info = probe(folder / row["file"])
     assert (info.codec, info.channels, info.holes, info.truncated) == ("opus", 1, (), False), row["file"]
-    assert abs(info.seconds - float(row["seconds"])) < 0.05, row["file"]
+    # Where a clip was an MP3 once, its label has the length that the MP3's header guessed.
+    tolerance_s = 0.3 if row["source_codec"] == "mp3" else 0.05
+    assert abs(info.seconds - float(row["seconds"])) < tolerance_s, row["file"]
     assert read_audio(folder / row["file"]).shape == (1, round(info.seconds * 48000)), row["file"]

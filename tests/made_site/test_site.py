@@ -147,7 +147,7 @@ def test_a_size_that_cannot_be_split_or_filled_is_refused(wrong: dict[str, int])
 
 def test_labels_are_readable_name_every_clip_once_and_tell_its_length(site: MadeSite) -> None:
     entries = read_label_csv(site.labels_file)
-    clips = {path.resolve() for path in site.labels_file.parent.rglob("*.flac")}
+    clips = {path.resolve() for path in site.labels_file.parent.rglob("*.opus")}
     assert {entry.path for entry in entries} == clips
     assert len(entries) == 3 * len(CLASSES)
     groups = defaultdict(set)
@@ -159,12 +159,12 @@ def test_labels_are_readable_name_every_clip_once_and_tell_its_length(site: Made
     lines = site.labels_file.read_text().splitlines()
     assert lines[0] == "file,label,parent,group,seconds"
     name, *_, seconds = lines[1].split(",")
-    samples = read_audio(site.labels_file.parent / name)
+    samples = read_audio(site.labels_file.parent / name, rate_hz=RATE_HZ)
     assert samples.shape == (1, pytest.approx(float(seconds) * RATE_HZ, abs=RATE_HZ / 1000))
 
 
 def test_no_clip_equals_another(site: MadeSite) -> None:
-    hashes = [sha256_of_file(path) for path in site.labels_file.parent.rglob("*.flac")]
+    hashes = [sha256_of_file(path) for path in site.labels_file.parent.rglob("*.opus")]
     assert len(hashes) == len(set(hashes)) == 3 * len(CLASSES)
 
 

@@ -4,7 +4,7 @@
 
     <folder>/complete.json               written last; its fingerprint says what the site was made from
              archive/<recording>.opus    and <recording>.ch<k>.txt (Audacity labels of channel k), truth.csv
-             clips/<class path>/*.flac   and labels.csv
+             clips/<class path>/*.opus   and labels.csv
 """
 
 from __future__ import annotations

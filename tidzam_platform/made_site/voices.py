@@ -34,7 +34,6 @@ from tidzam_platform.made_site.synthesis import (
     tone,
 )
 
-
 _OCCASION_DEVIATION: Final = 0.15
 
 

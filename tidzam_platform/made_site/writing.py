@@ -76,7 +76,7 @@ def _write_recording(folder: Path, recording: Recording) -> list[SiteEvent]:
 def _write_clip(folder: Path, clip: Clip) -> tuple[str, str, str, str, str]:
     """Write one clip; returns its row of ``labels.csv``."""
     samples = make_clip(clip).astype(np.float32)
-    name = f"{clip.class_path}/{clip.group}-{clip.number}.flac"
-    write_audio(folder / name, samples[np.newaxis], RATE_HZ, codec="flac")
+    name = f"{clip.class_path}/{clip.group}-{clip.number}.opus"
+    write_audio(folder / name, samples[np.newaxis], RATE_HZ, codec="opus")
     parent, _, label = clip.class_path.rpartition("-")
     return name, label, parent or label, clip.group, f"{len(samples) / RATE_HZ:.3f}"
