@@ -89,6 +89,28 @@ def changed(
     return with_checksum(bytes(copy))
 
 
+def repaginated(audio: list[bytes], *, ticks: int, segments: int, first_sequence: int) -> list[bytes]:
+    """The packets of audio pages, ``ticks`` each, on pages of so many segments that packets go on over pages."""
+    bodies = [packet for page in audio for packet in packets(page)]
+    lacing = b"".join(b"\xff" * (len(body) // 255) + bytes([len(body) % 255]) for body in bodies)
+    stream = b"".join(bodies)
+    serial = int.from_bytes(audio[0][14:18], "little")
+    pages = []
+    ended = 0
+    open_end = False
+    for sequence, begin in enumerate(range(0, len(lacing), segments), first_sequence):
+        part = lacing[begin : begin + segments]
+        body, stream = stream[: sum(part)], stream[sum(part) :]
+        end_here = sum(value < 255 for value in part)
+        ended += end_here
+        position = granule(audio[-1]) if not stream else ended * ticks if end_here else -1
+        kind = (1 if open_end else 0) | (0 if stream else 4)
+        header = struct.pack("<4sBBqIIIB", b"OggS", 0, kind, position, serial, sequence, 0, len(part))
+        pages.append(with_checksum(header + part + body))
+        open_end = part[-1] == 255
+    return pages
+
+
 def with_checksum(page: bytes) -> bytes:
     """The page with its checksum put right, by the table of RFC 3533's reference implementation."""
     blank = page[:22] + bytes(4) + page[26:]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.audio.conftest import SECONDS, OggFile
 from tests.audio.made import ENCODERS, FEW_EXAMPLES, Samples, encode, match, noise, plain_decode, tones
-from tests.audio.ogg_bytes import changed, granule, split_pages
+from tests.audio.ogg_bytes import changed, flags, granule, repaginated, split_pages
 from tidzam_platform.audio import decode_blocks, probe, read_audio
 from tidzam_platform.errors import AudioError, DecodingError, EmptyAudioError
 
@@ -108,6 +108,37 @@ def test_after_a_hole_the_first_sound_is_where_the_hole_ends(
     after = heard[heard >= start_s * 48000]
     assert round(start_s * 48000) - before[-1] < 200
     assert 0 <= after[0] - round(end_s * 48000) < 200
+
+
+@pytest.mark.parametrize(("segments", "lost"), [(7, {40}), (7, {20, 41, 60}), (2, {100}), (1, {50, 51})])
+def test_packets_that_go_on_over_pages_are_lost_whole_and_alone(
+    tmp_path: Path, segments: int, lost: set[int]
+) -> None:
+    whole = encode(noise(2.0, seed=8), tmp_path / "whole", "opus", options=("-b:a", "256k"))
+    first, tags, *audio = split_pages(whole.read_bytes())
+    pages = repaginated(audio, ticks=960, segments=segments, first_sequence=2)
+    kept = [page for index, page in enumerate(pages) if index not in lost]
+    assert any(flags(page) & 1 for page in kept)
+    reference = plain_decode(whole)[0]
+    np.testing.assert_allclose(
+        decode(write(tmp_path / "over", first, tags, *pages))[0], reference[:96000], atol=1e-6
+    )
+
+    damaged = write(tmp_path / "damaged", first, tags, *kept)
+    info = probe(damaged)
+    assert info.seconds == 2.0
+    assert 1 <= len(info.holes) <= len(lost)
+    # A page of so many segments holds parts of a few packets of 20 ms.
+    assert sum(end_s - start_s for start_s, end_s in info.holes) <= 0.02 * (segments // 2 + 2) * len(lost)
+    samples = decode(damaged)[0]
+    assert len(samples) == 96000
+    edges = [0.0, *(edge for hole in info.holes for edge in hole), 2.0]
+    for start_s, end_s in zip(edges[::2], edges[1::2], strict=True):
+        start, end = round(start_s * 48000) + 2 * CONVERGENCE_FRAMES, round(end_s * 48000)
+        if end - start > 4800:
+            found = match(samples[start:end], reference[start:end])
+            assert found.lag == 0
+            assert found.correlation > 0.99
 
 
 @pytest.mark.parametrize("kind", KINDS)

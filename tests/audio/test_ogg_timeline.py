@@ -305,6 +305,24 @@ def test_positions_rounded_to_milliseconds_are_no_holes(ogg_files: dict[str, Ogg
     assert abs(timeline.seconds - SECONDS) < 0.001
 
 
+@pytest.mark.parametrize("ticks", [488, -488, 800])
+def test_a_page_misplaced_by_less_than_a_packet_is_no_hole(ogg_files: dict[str, OggFile], ticks: int) -> None:
+    file = ogg_files["opus"]
+    misplaced = changed(file.audio[8], granule=granule(file.audio[8]) + ticks)
+    timeline = _read(*file.headers, *file.audio[:8], misplaced, *file.audio[9:])
+    assert timeline.holes == ()
+    assert timeline.seconds == SECONDS
+    assert len(timeline.stretches) == 1
+
+
+def test_a_clock_that_runs_fast_slides_time_by_less_than_a_packet(ogg_files: dict[str, OggFile]) -> None:
+    file = ogg_files["opus"]
+    fast = [changed(page, granule=granule(page) + 200 * number) for number, page in enumerate(file.audio)]
+    timeline = _read(*file.headers, *fast)
+    assert timeline.holes
+    assert abs(timeline.seconds - (SECONDS + 200 * (len(fast) - 1) / 48000)) < 0.02
+
+
 def test_numbers_of_pages_do_not_make_holes(ogg_files: dict[str, OggFile]) -> None:
     file = ogg_files["opus"]
     renumbered = [changed(page, sequence=1000 + 3 * number) for number, page in enumerate(file.audio)]
@@ -360,6 +378,14 @@ class TestPacketsOverPages:
         timeline = _read(*pages[:lost], *pages[lost + 1 :])
         assert timeline.seconds == pytest.approx(20 * 0.02)
         assert _holes_in_ticks(timeline) == [(960 * (lost - 1), 960 * (lost + 1))]
+        assert timeline.stretches[-1].run.drop_continued
+
+    def test_a_jump_within_a_packet_costs_that_packet(self) -> None:
+        pages = self.pages(20)
+        later = [changed(page, granule=granule(page) + 9600) for page in pages[10:]]
+        timeline = _read(*pages[:10], *later)
+        assert timeline.seconds == pytest.approx(20 * 0.02 + 0.2)
+        assert _holes_in_ticks(timeline) == [(960 * 9, 960 * 10 + 9600)]
         assert timeline.stretches[-1].run.drop_continued
 
     def test_a_page_in_the_midst_of_a_packet_costs_that_packet(self) -> None:

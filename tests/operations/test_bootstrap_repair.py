@@ -10,10 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tiny_project import BUILD_SLEEP, TinyProject, finish
+from tests.support.tiny_project import BUILD_GATE, TinyProject, finish
 from tests.support.waiting import wait_for
 
 MOMENTS = ("set-up.begun", "set-up.emptied", "set-up.made", "set-up.installed", "set-up.parts")
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """A file that lets builds go on once it is there."""
+    return tmp_path / "gate"
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -32,42 +38,47 @@ def test_an_update_killed_at_any_step_is_repaired_by_the_next_call(project: Tiny
     assert json.loads(project.run("x").stdout)["version"] == "2.0"
 
 
-def test_an_installer_dies_with_a_killed_set_up(project: TinyProject) -> None:
-    started = project.start("x", env={BUILD_SLEEP: "2"})
+def test_an_installer_dies_with_a_killed_set_up(project: TinyProject, gate: Path) -> None:
+    started = project.start("x", env={BUILD_GATE: str(gate)})
     wait_for(lambda: project.builds() == 1, "the build begins")
     installer = _child_of(started.pid)
     started.kill()
     started.communicate()
-    wait_for(lambda: not _lives(installer), "the installer is gone", deadline_s=1.0)
+    wait_for(lambda: not _lives(installer), "the installer is gone")
     assert project.stamp()["state"] == "installing"
+    gate.touch()
     _works(project)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_set_up_that_is_stopped_ends_its_installer_and_the_next_call_goes_on(
-    project: TinyProject, number: signal.Signals
+    project: TinyProject, gate: Path, number: signal.Signals
 ) -> None:
-    started = project.start("x", env={BUILD_SLEEP: "2"})
+    started = project.start("x", env={BUILD_GATE: str(gate)})
     wait_for(lambda: project.builds() == 1, "the build begins")
     installer = _child_of(started.pid)
     started.send_signal(number)
     stopped = finish(started)
     assert stopped.returncode == (130 if number == signal.SIGINT else -number)
     assert "Traceback" not in stopped.stderr
-    wait_for(lambda: not _lives(installer), "the installer is gone", deadline_s=1.0)
+    wait_for(lambda: not _lives(installer), "the installer is gone")
+    gate.touch()
     _works(project)
 
 
-def test_of_two_calls_at_once_one_sets_up_and_the_other_waits_and_says_so(project: TinyProject) -> None:
-    first = project.start("first", env={BUILD_SLEEP: "1"})
+def test_of_two_calls_at_once_one_sets_up_and_the_other_waits_and_says_so(
+    project: TinyProject, gate: Path
+) -> None:
+    first = project.start("first", env={BUILD_GATE: str(gate)})
     wait_for(lambda: project.builds() == 1, "the build begins")
     second = project.start("second")
+    assert second.stderr is not None
+    assert f"another ./tidzam (process {first.pid}) is setting up; waiting" in second.stderr.readline()
+    gate.touch()
     for process, name in ((first, "first"), (second, "second")):
         finished = finish(process)
         assert finished.returncode == 0, finished.stderr
         assert json.loads(finished.stdout)["arguments"] == [name]
-        if process is second:
-            assert f"another ./tidzam (process {first.pid}) is setting up; waiting" in finished.stderr
     assert project.builds() == 1
 
 

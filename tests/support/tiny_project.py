@@ -18,7 +18,7 @@ from typing import Any
 from tidzam_platform.settings import PROJECT_ROOT
 
 DEADLINE_S = 90.0
-BUILD_SLEEP = "TINY_BUILD_SLEEP_S"  # how long the build backend takes
+BUILD_GATE = "TINY_BUILD_GATE"  # a file that the build backend waits for, a minute at most
 _COPIED = ("__init__.py", "errors.py", "files.py", "crash_points.py", "cli/__init__.py", "cli/help_page.py")
 _MAIN = """
 import importlib.metadata, json, sys
@@ -51,7 +51,10 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
     root = pathlib.Path.cwd()
     with (root / "builds.log").open("a") as log:
         log.write("build\\n")
-    time.sleep(float(os.environ.get("TINY_BUILD_SLEEP_S", "0")))
+    gate = os.environ.get("TINY_BUILD_GATE")
+    end_s = time.monotonic() + 60
+    while gate and not os.path.exists(gate) and time.monotonic() < end_s:
+        time.sleep(0.02)
     project = (root / "pyproject.toml").read_text()
     version = re.search('version = "(.*)"', project)[1]
     needs = re.findall("'([^']+)'", re.search("(?m)^dependencies = (.*)$", project)[1])

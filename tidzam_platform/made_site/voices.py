@@ -140,14 +140,13 @@ def tree_frog(individual: Individual, rng: np.random.Generator, duration_s: floa
 
 
 def field_cricket(individual: Individual, rng: np.random.Generator, duration_s: float) -> Sound:
-    """Even chirps, 2 to 3.5 a second, each of three or four syllables at 20 to 28 Hz; carrier 3.2-4.8 kHz."""
+    """Even chirps, 2.5 to 3.8 a second, each of four syllables at 20 to 28 Hz; carrier 3.2-4.8 kHz."""
     carrier_hz = between(individual.pitch, 3200, 4800)
     syllable_hz = between(individual.timbre, 20, 28)
-    interval_s = 1 / between(individual.tempo, 2.0, 3.5)
-    syllables = 3 + int(individual.timbre > 0.5)
+    interval_s = 1 / between(individual.tempo, 2.5, 3.8)
 
     def note(_: int) -> Sound:
-        frames = frames_of((syllables - 0.5) / syllable_hz)  # each is followed by as long a pause
+        frames = frames_of(3.5 / syllable_hz)  # each syllable is followed by as long a pause
         at_s = seconds_axis(frames)
         pulses = np.maximum(np.sin(2 * np.pi * at_s * syllable_hz), 0)
         return tone(np.full(frames, carrier_hz * rng.uniform(0.995, 1.005)), (1.0, 0.12)) * pulses

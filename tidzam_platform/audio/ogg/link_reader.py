@@ -12,8 +12,10 @@ from tidzam_platform.audio.ogg.pages import CONTINUED, LAST, Page
 from tidzam_platform.audio.ogg.runs import Link, Run
 from tidzam_platform.errors import DecodingError
 
-# Remuxed streams carry granules rounded to milliseconds; the shortest packet that can be lost lasts 2.5 ms.
-TOLERANCE_S: Final = 0.002
+# Remuxed streams carry granules rounded to milliseconds, and some encoders misplace a page by less than a packet.
+# What is lost lasts a packet at least (2.5 ms in Opus), so that less than that is no loss.
+ROUNDING_S: Final = 0.002
+MAX_MISPLACED_S: Final = 0.02
 _MAX_HEADER_BYTES: Final = 1 << 24
 _SEQUENCES: Final = 1 << 32
 
@@ -51,7 +53,6 @@ class LinkReader:
         self.codec = codec
         self.serial = first_page.serial
         self.has_packets = False  # of audio, decodable or not
-        self._tolerance = round(TOLERANCE_S * codec.rate_hz)
         self._sequence = first_page.sequence
         self._joiner = PacketJoiner()
         self._pending = _Pending(after_loss=True)
@@ -62,6 +63,7 @@ class LinkReader:
         self._origin = 0
         self._reached = 0  # the farthest position
         self._grid = 0  # common divisor of all packets' ticks
+        self._shortest = 0  # ticks of the shortest packet
         self._runs: list[Run] = []
 
     def note_damage(self) -> None:
@@ -87,16 +89,22 @@ class LinkReader:
         pending = self._pending
         if pending.first_byte is None:
             pending.first_byte, pending.joined, pending.drops = page.offset, joined, continued and not joined
-        self._take_packets(page, drop_first=continued and not joined)
+        ended = self._take_packets(page, drop_first=continued and not joined)
         self._ended |= bool(page.flags & LAST)
-        if not self.has_packets:
-            self._pending = _Pending(after_loss=True)
-        elif page.granule >= 0:
+        if not self.has_packets and (ended or not self._joiner.is_open):
+            self._begin_after_headers(page)
+        elif self.has_packets and page.granule >= 0:
             self._settle(page, page.granule + self._shift, last=bool(page.flags & LAST))
 
     def finish(self) -> Link:
         """What was found. A packet that began and did not end counts for nothing."""
         return Link(self.serial, self.codec, tuple(self._runs), self._origin, self._unsure or not self._ended)
+
+    @property
+    def _tolerance(self) -> int:
+        """By how many ticks a page may be off its place without a loss."""
+        rounding, most = (round(seconds * self.codec.rate_hz) for seconds in (ROUNDING_S, MAX_MISPLACED_S))
+        return min(max(self._shortest - rounding, rounding), most)
 
     def _is_replay(self, page: Page, step: int) -> bool:
         """Whether the page is numbered like an earlier one, and also ends where we were already."""
@@ -112,9 +120,18 @@ class LinkReader:
         self._pending = _Pending(after_loss=True)
         self.codec.restart()
 
-    def _take_packets(self, page: Page, *, drop_first: bool) -> None:
+    def _begin_after_headers(self, page: Page) -> None:
+        """All was headers so far; what is still open may be the first packet of audio."""
+        self._pending = _Pending(after_loss=True)
+        if self._joiner.is_open:
+            self._pending.first_byte = page.offset
+            self._pending.drops = bool(page.flags & CONTINUED)
+
+    def _take_packets(self, page: Page, *, drop_first: bool) -> int:
+        """Count the packets that end on the page; returns how many."""
         keep_bytes = HEAD_BYTES if self.has_packets else _MAX_HEADER_BYTES
-        for packet in self._joiner.take(page, drop_first=drop_first, keep_bytes=keep_bytes):
+        packets = self._joiner.take(page, drop_first=drop_first, keep_bytes=keep_bytes)
+        for packet in packets:
             if not self.has_packets:
                 if self.codec.take_header(packet):
                     continue
@@ -122,6 +139,9 @@ class LinkReader:
             ticks = self.codec.ticks(packet[:HEAD_BYTES])
             self._pending.add(ticks)
             self._grid = math.gcd(self._grid, ticks)
+            if ticks and (ticks < self._shortest or not self._shortest):
+                self._shortest = ticks
+        return len(packets)
 
     def _settle(self, page: Page, granule: int, *, last: bool) -> None:
         """A granule position is known: the pending pages continue the run, or begin a new one."""
