@@ -77,9 +77,10 @@ def test_dataset(trained_home: TrainedHome, tmp_path: Path, point: str) -> None:
 )
 def test_training_and_export(trained_home: TrainedHome, tmp_path: Path, point: str) -> None:
     home = tmp_path / "home"
-    run_here(["dataset", "import", trained_home.site.labels_file, "--annotator", "truth", "--json"], home)
-    if not point.startswith("training."):  # what was trained stays: only the export is at stake
-        shutil.copytree(trained_home.folder, home, dirs_exist_ok=True)
+    if point.startswith("training."):
+        run_here(["dataset", "import", trained_home.site.labels_file, "--annotator", "truth", "--json"], home)
+    else:  # what was trained stays: only the export is at stake
+        shutil.copytree(trained_home.folder, home)
         forget_export(home)
     command = ["generation", "run", "--json"]
     run_and_crash(command, point, home, env=TINY_TRAINING)

@@ -273,6 +273,21 @@ def test_a_flac_file_with_damaged_frames_keeps_its_time(tmp_path: Path) -> None:
     np.testing.assert_allclose(samples[intact], original[0][intact], atol=1e-6)
 
 
+@pytest.mark.parametrize("place", [0.2, 0.45, 0.7, 0.95])
+@pytest.mark.parametrize("bit", [0, 5])
+def test_a_flipped_bit_in_flac_is_never_heard(tmp_path: Path, place: float, bit: int) -> None:
+    original = noise(2.0)
+    data = bytearray(encode(original, tmp_path / "whole.flac", "flac").read_bytes())
+    data[round(place * len(data))] ^= 1 << bit
+    path = write(tmp_path / "damaged.flac", data)
+    samples = decode(path)[0]
+    intact = np.ones(len(samples), bool)
+    for start_s, end_s in probe(path).holes:
+        intact[round(start_s * 48000) : round(end_s * 48000)] = False
+    assert intact.mean() > 0.9
+    np.testing.assert_allclose(samples[intact], original[0][: len(samples)][intact], atol=1e-6)
+
+
 def test_a_file_longer_than_asked_for_is_not_read_into_memory(
     ogg_files: dict[str, OggFile], tmp_path: Path
 ) -> None:

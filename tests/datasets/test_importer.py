@@ -60,7 +60,7 @@ def test_a_corrected_label_supersedes_and_history_stays(
     bring_in(catalog, store, clips / "labels.csv")
     before = build_dataset(catalog, store).version
     corrected = tmp_path / "labels.csv"
-    corrected.write_text((clips / "labels.csv").read_text().replace("0.flac,robin", "0.flac,wren"))
+    corrected.write_text((clips / "labels.csv").read_text().replace("\n0.flac,robin", "\n0.flac,wren"))
     for path in clips.glob("*.flac"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     report = bring_in(catalog, store, corrected)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tidzam_platform.operations import debian_packages
-from tidzam_platform.operations.debian_packages import INSTALL_VARIABLE, Order, install, refusal, undo
+from tidzam_platform.operations.debian_packages import INSTALL_VARIABLE, Order, install, recover, refusal
 from tidzam_platform.operations.steps import StepFailedError, Steps
 
 RECORDER = """#!/bin/sh
@@ -117,15 +117,22 @@ def test_postgresql_makes_no_cluster_and_the_file_that_says_so_does_not_stay(mac
     assert not machine.record.exists()
 
 
-def test_what_a_killed_installation_left_is_taken_back_by_the_next_call(machine: Machine) -> None:
+def test_what_a_killed_installation_left_is_taken_back_once_the_package_manager_is_done(
+    machine: Machine,
+) -> None:
+    seen = machine.folder / "seen"
+    machine.script("apt-get", f'cat "{machine.cluster_file}" > "{seen}"')
     machine.cluster_file.parent.mkdir(parents=True)
     machine.cluster_file.write_text("create_main_cluster = false\n")
     machine.record.write_text(json.dumps({"services": ["icecast2.service"], "cluster_file": True}))
-    undo(machine.steps, machine.record)
+    recover(machine.steps, machine.record)
+    (waited,) = machine.calls("apt-get")
+    assert "DPkg::Lock::Timeout=" in waited
+    assert seen.read_text(), "the package manager finds the file until it is done"
     assert not machine.cluster_file.exists()
     assert not machine.record.exists()
     assert [call.split()[0] for call in machine.calls("systemctl")] == ["unmask", "disable"]
-    undo(machine.steps, machine.record)
+    recover(machine.steps, machine.record)
     assert len(machine.calls("systemctl")) == 2
 
 

@@ -68,7 +68,7 @@ def refusal() -> str:
 def install(order: Order, steps: Steps, record: Path) -> None:
     """Install packages as root or through sudo; services stay off, no database cluster is made.
 
-    What is changed on the way stands in ``record`` first, so that ``undo`` can take it back after a kill.
+    What is changed on the way stands in ``record`` first, so that ``recover`` can take it back after a kill.
 
     Raises:
         StepFailedError: apt-get failed; nothing but whole packages is left behind.
@@ -91,15 +91,30 @@ def install(order: Order, steps: Steps, record: Path) -> None:
             _as_root(steps, "systemctl", "mask", "--runtime", service, deadline_s=_SHORT_DEADLINE_S)
         _unpack(steps, get, order.packages)
     finally:
-        undo(steps, record)
+        _undo(steps, record)
 
 
-def undo(steps: Steps, record: Path) -> None:
-    """Take back what ``install`` changed beside the packages; does nothing where there is no record."""
-    try:
-        changes = json.loads(record.read_bytes())
-    except FileNotFoundError:
+def recover(steps: Steps, record: Path) -> None:
+    """Take back what a killed ``install`` changed beside the packages; does nothing where none was killed.
+
+    The package manager outlives us, and must find those changes until it is done: it is awaited first.
+
+    Raises:
+        StepFailedError: only root can take them back, and we may not act as root any more.
+    """
+    if not record.exists():
         return
+    with steps.step("waiting for the package manager, which was interrupted"):
+        patient = ("-o", f"DPkg::Lock::Timeout={_INSTALL_DEADLINE_S:.0f}")
+        # Asked for no package, apt-get waits for the lock and ends. It fails where dpkg was stopped halfway:
+        # that is no reason to leave the changes, and is mended when a package is installed.
+        with contextlib.suppress(StepFailedError):
+            _as_root(steps, "apt-get", "install", "--yes", *patient, deadline_s=_INSTALL_DEADLINE_S)
+        _undo(steps, record)
+
+
+def _undo(steps: Steps, record: Path) -> None:
+    changes = json.loads(record.read_bytes())
     if changes["cluster_file"]:
         _as_root(steps, "rm", "-f", str(_CLUSTER_FILE), deadline_s=_SHORT_DEADLINE_S)
         package_came = (_CLUSTER_FOLDER.parent / "createcluster.conf").exists()

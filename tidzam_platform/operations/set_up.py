@@ -69,7 +69,7 @@ def set_up(
 def _install_parts(parts: Sequence[SystemPart], steps: Steps, record: Path) -> None:
     """Install what is missing of ``parts``; where that fails or is not allowed, say what is missing."""
     try:
-        debian_packages.undo(steps, record)
+        debian_packages.recover(steps, record)
         missing = missing_parts(parts)
         if not missing:
             return

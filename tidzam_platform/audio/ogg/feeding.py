@@ -55,7 +55,10 @@ def _rewritten(page: Page, run: Run, sequence: int, *, drop_first: bool, drop_op
         segments = len(lacing.rstrip(bytes([MAX_SEGMENTS])))
         body = body[: sum(lacing[:segments])]
         lacing = lacing[:segments]
-    granule = NO_GRANULE if page.granule < 0 else max(page.granule + run.granule_shift - run.start, 0)
+    ends = any(value < MAX_SEGMENTS for value in lacing)
+    granule = (
+        max(page.granule + run.granule_shift - run.start, 0) if ends and page.granule >= 0 else NO_GRANULE
+    )
     return write_page(
         flags=flags, granule=granule, serial=page.serial, sequence=sequence, lacing=lacing, body=body
     )

@@ -92,7 +92,7 @@ class LinkReader:
         ended = self._take_packets(page, drop_first=continued and not joined)
         self._ended |= bool(page.flags & LAST)
         if not self.has_packets and (ended or not self._joiner.is_open):
-            self._begin_after_headers(page)
+            self._pending = _Pending(after_loss=True)  # headers: audio begins on a page of its own
         elif self.has_packets and page.granule >= 0:
             self._settle(page, page.granule + self._shift, last=bool(page.flags & LAST))
 
@@ -119,13 +119,6 @@ class LinkReader:
         self._joiner.lose()
         self._pending = _Pending(after_loss=True)
         self.codec.restart()
-
-    def _begin_after_headers(self, page: Page) -> None:
-        """All was headers so far; what is still open may be the first packet of audio."""
-        self._pending = _Pending(after_loss=True)
-        if self._joiner.is_open:
-            self._pending.first_byte = page.offset
-            self._pending.drops = bool(page.flags & CONTINUED)
 
     def _take_packets(self, page: Page, *, drop_first: bool) -> int:
         """Count the packets that end on the page; returns how many."""
