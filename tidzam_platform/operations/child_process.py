@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -14,11 +11,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from tidzam_platform.errors import ProcessError
+from tidzam_platform.operations.process_group import die_with_parent, end_group
 
 _STOP_S: Final = 10.0  # from SIGTERM to SIGKILL
 _POLL_S: Final = 0.1
 _LOG_TAIL_LINES: Final = 15
-_PR_SET_PDEATHSIG: Final = 1
 
 
 class ChildProcess:
@@ -38,7 +35,7 @@ class ChildProcess:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **environment},
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one call of libc, no lock is taken
+                preexec_fn=die_with_parent(),  # noqa: PLW1509 - one call of libc, no lock is taken
             )
 
     def __enter__(self) -> Self:
@@ -65,14 +62,7 @@ class ChildProcess:
 
     def stop(self) -> None:
         """SIGTERM to the group, SIGKILL after a while; returns when it is gone."""
-        for signal_number, patience_s in ((signal.SIGTERM, _STOP_S), (signal.SIGKILL, _STOP_S)):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal_number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(patience_s)
-                break
-        with contextlib.suppress(ProcessLookupError):  # children that outlived their parent
-            os.killpg(self._process.pid, signal.SIGKILL)
+        end_group(self._process, _STOP_S)
 
     def _log_tail(self) -> str:
         lines = self._log_file.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:]
@@ -97,10 +87,3 @@ def choose_port(host: str, preferred: int) -> int:
             return free_port(host)
         port: int = probe.getsockname()[1]
         return port
-
-
-_libc = ctypes.CDLL(None)
-
-
-def _die_with_parent() -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -13,7 +13,7 @@ from tidzam_platform.audio.ogg.runs import Link, Run
 from tidzam_platform.errors import DecodingError
 
 # Remuxed streams carry granules rounded to milliseconds, and some encoders misplace a page by less than a packet.
-# What is lost lasts a packet at least (2.5 ms in Opus), so that less than that is no loss.
+# What is lost lasts a packet at least (2.5 ms in Opus): less than that is no loss if no page number is missing.
 ROUNDING_S: Final = 0.002
 MAX_MISPLACED_S: Final = 0.02
 _MAX_HEADER_BYTES: Final = 1 << 24
@@ -26,6 +26,7 @@ class _Pending:
     def __init__(self, *, after_loss: bool) -> None:
         self.first_byte: int | None = None
         self.after_loss = after_loss  # a decoder must begin anew with them
+        self.numbered = True  # by their numbers none is missing before or among them
         self.joined = False  # the first one begins with the rest of a packet that is known
         self.drops = False  # the first one begins with the rest of a packet that is lost
         self.ticks = 0  # of the packets that end on them
@@ -87,6 +88,7 @@ class LinkReader:
         if continued != joined or (self._joiner.is_open and not joined):
             self._lose()
         pending = self._pending
+        pending.numbered &= step == 1
         if pending.first_byte is None:
             pending.first_byte, pending.joined, pending.drops = page.offset, joined, continued and not joined
         ended = self._take_packets(page, drop_first=continued and not joined)
@@ -100,11 +102,11 @@ class LinkReader:
         """What was found. A packet that began and did not end counts for nothing."""
         return Link(self.serial, self.codec, tuple(self._runs), self._origin, self._unsure or not self._ended)
 
-    @property
-    def _tolerance(self) -> int:
+    def _tolerance(self, *, numbered: bool) -> int:
         """By how many ticks a page may be off its place without a loss."""
-        rounding, most = (round(seconds * self.codec.rate_hz) for seconds in (ROUNDING_S, MAX_MISPLACED_S))
-        return min(max(self._shortest - rounding, rounding), most)
+        rounding = round(ROUNDING_S * self.codec.rate_hz)
+        most = round(MAX_MISPLACED_S * self.codec.rate_hz)
+        return min(max(self._shortest - rounding, rounding), most) if numbered else rounding
 
     def _is_replay(self, page: Page, step: int) -> bool:
         """Whether the page is numbered like an earlier one, and also ends where we were already."""
@@ -112,7 +114,7 @@ class LinkReader:
         return (
             numbered_before
             and bool(self._runs)
-            and page.granule + self._shift <= self._reached + self._tolerance
+            and page.granule + self._shift <= self._reached + self._tolerance(numbered=False)
         )
 
     def _lose(self) -> None:
@@ -142,7 +144,7 @@ class LinkReader:
         if not pending.after_loss:
             run = self._runs[-1]
             off = granule - pending.ticks - run.end
-            if abs(off) <= self._tolerance or (last and off < 0):
+            if abs(off) <= self._tolerance(numbered=pending.numbered) or (last and off < 0):
                 # The end of the last packets may be cut off (RFC 7845 section 4.4), but no whole page.
                 run.end = max(granule, run.end) if last and off < 0 else run.end + pending.ticks
                 run.end_byte = page.end
