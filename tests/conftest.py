@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -69,6 +70,20 @@ def trained_copy(trained_home: TrainedHome, tmp_path: Path) -> TrainedHome:
     """A copy of the trained home that the test may change."""
     folder = shutil.copytree(trained_home.folder, tmp_path / "trained")
     return replace(trained_home, folder=folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_is_heard() -> None:
+    """Shells start background jobs with SIGINT ignored, and children would inherit that; tests send it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def signals_are_not_left_blocked() -> Iterator[None]:
+    """A test that left signals blocked would make all later ones deaf, and the processes that they start."""
+    yield
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

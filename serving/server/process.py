@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from serving.server.embedded import EmbeddedServer
@@ -35,18 +36,30 @@ def run_server(
     """
     # Blocked in all threads, taken by sigwait in this one: no handler ever interrupts foreign code. Not by
     # sigtimedwait, which CPython lets return garbage when the process was stopped and continued meanwhile.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    start = _Start(server, on_listening, on_ready)
-    start.begin()
-    taken = signal.sigwait(_SIGNALS)
-    if start.error is not None:
-        raise start.error
-    _LOG.info("%s: stopping", signal.Signals(taken).name)
-    if not (start.stop() and server.stop()):
-        _LOG.info("not waiting for what TensorFlow is still doing")
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+    with _blocked(_SIGNALS):
+        start = _Start(server, on_listening, on_ready)
+        start.begin()
+        taken = signal.sigwait(_SIGNALS)
+        if start.error is not None:
+            raise start.error
+        _LOG.info("%s: stopping", signal.Signals(taken).name)
+        if not (start.stop() and server.stop()):
+            _LOG.info("not waiting for what TensorFlow is still doing")
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
+
+
+@contextlib.contextmanager
+def _blocked(signals: frozenset[signal.Signals]) -> Iterator[None]:
+    """Block ``signals`` for a while; those that came meanwhile and were not taken are dropped."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        while waiting := signal.sigpending() & signals:
+            signal.sigwait(waiting)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Start:
