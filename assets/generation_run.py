@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from sqlalchemy import select
+
 from assets.jobs import MAKE_GENERATION
 from assets.running import run_job
 from serving.client import ModelClient
 from tidzam_platform.catalog.generations import get_generation
-from tidzam_platform.catalog.tables import DatasetVersion
+from tidzam_platform.catalog.tables import DatasetVersion, Generation
 from tidzam_platform.errors import ModelServerDeadlineError, ModelServerUnavailableError
 from tidzam_platform.home import Home
+from tidzam_platform.operations.ports import join_address
 
 SERVED_TIMEOUT_S: Final = 60.0  # a model server that runs looks every second, and loads in a few
 
@@ -42,16 +45,51 @@ def run_generation(home: Home, version: str | None, say: Callable[[str], None]) 
     }
 
 
-def is_served(home: Home, number: int, timeout_s: float = SERVED_TIMEOUT_S) -> bool:
-    """Whether a model server answers with this generation; one that runs gets time to load it."""
+def why_not_served(home: Home, number: int, *, address: str = "", timeout_s: float = SERVED_TIMEOUT_S) -> str:
+    """Empty if a model server answers with this generation of this home; else why not, in words.
+
+    Args:
+        home: whose generation it is; homes number theirs independently, so the dataset version must be the same too.
+        number: the generation.
+        address: of the model server; that of the settings by default.
+        timeout_s: time to load it for a server that runs.
+
+    Raises:
+        ModelServerError: the server could not load it, or is none of ours.
+    """
     settings = home.settings.model_server
-    with ModelClient(f"{settings.host}:{settings.port}", deadline_s=settings.deadline_s) as client:
+    address = address or join_address(settings.host, settings.port)
+    with ModelClient(address, deadline_s=settings.deadline_s) as client:
         try:
-            client.status()  # no server: say so at once instead of waiting for one
+            # No server, or one of another home: say so at once instead of waiting.
+            if "AVAILABLE" in client.status().values() and (words := _whose(home, client, address)):
+                return words
         except (ModelServerUnavailableError, ModelServerDeadlineError):
-            return False
-        client.wait_until_available(number, timeout_s)
-        return client.describe().generation == number
+            return f"no model server answers at {address}: start it with ./tidzam serve"
+        try:
+            client.wait_until_available(number, timeout_s)
+        except ModelServerDeadlineError as error:
+            return f"{error}; if it is a server of another home, stop it and start ./tidzam serve"
+        if words := _whose(home, client, address):
+            return words
+        served = client.describe().generation
+    return "" if served == number else f"the model server at {address} has generation {served} in service"
+
+
+def _whose(home: Home, client: ModelClient, address: str) -> str:
+    """Empty if what the server has in service is a generation of this home; else words that say whose it is."""
+    description = client.describe()
+    with home.catalog.reading() as session:
+        query = select(Generation.dataset_version).where(Generation.number == description.generation)
+        ours = session.scalar(query)
+    if ours == description.dataset_version:
+        return ""
+    return (
+        f"the model server at {address} serves another home: its generation {description.generation} was made of "
+        f"dataset {description.dataset_version}, "
+        + (f"ours of {ours}" if ours else "and there is none of that number here")
+        + "; stop it, or give one of the two another port (TIDZAM_MODEL_SERVER__PORT)"
+    )
 
 
 @contextmanager

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -23,10 +26,11 @@ def run_job(
     Raises:
         GateRefusedError: the gate held a candidate back; its reasons are in the message.
         TidzamError: an asset failed with a typed error: it comes out as itself.
+        KeyboardInterrupt: Ctrl-C (Dagster has an error of its own for it).
     """
     loggers = {"console": {"config": {"log_level": "CRITICAL"}}}
     run_id = str(uuid.uuid4())
-    with open_instance(settings) as instance:
+    with _sigterm_kept(), open_instance(settings) as instance:
         try:
             return defs.resolve_job_def(name).execute_in_process(
                 run_config={"ops": dict(config or {}), "loggers": loggers},
@@ -35,10 +39,25 @@ def run_job(
                 tags={PROCESS_TAG: str(os.getpid())},
                 run_id=run_id,
             )
+        except dg.DagsterExecutionInterruptedError as interrupted:
+            raise KeyboardInterrupt from interrupted
         except dg.DagsterError as error:
             if refusal := _refusal(instance, run_id):
                 raise GateRefusedError(refusal) from error
             raise
+
+
+@contextmanager
+def _sigterm_kept() -> Iterator[None]:
+    """Dagster leaves SIGTERM with the handler of SIGINT, which a background job of a shell ignores: put it back."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _refusal(instance: dg.DagsterInstance, run_id: str) -> str:

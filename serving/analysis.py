@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -33,6 +33,10 @@ class Model(Protocol):
 
     def predict(self, audio: npt.NDArray[np.float32]) -> Prediction:
         """Scores of windows ``[batch, samples]``."""
+        ...
+
+    def predict_windows(self, windows: Sequence[Window]) -> Prediction:
+        """Scores of all channels of each window in turn."""
         ...
 
 
@@ -153,8 +157,7 @@ def _hear_batch(
     batch: list[Window], model: Model, description: ModelDescription, decider: Decider
 ) -> Iterator[HeardWindow]:
     """All channels of a few moments in one request."""
-    audio = np.concatenate([window.samples for window in batch])
-    prediction = model.predict(audio)
+    prediction = model.predict_windows(batch)
     if prediction.generation != description.generation:
         raise _SwappedError
     answers = decider.decide(prediction.scores, prediction.level_dbfs)

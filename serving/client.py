@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -24,6 +24,7 @@ from serving.signature import (
     ModelDescription,
 )
 from serving.tensors import TensorError, decode_tensor, encode_content
+from tidzam_platform.audio import Window
 from tidzam_platform.classifiers.backend import load_tensorflow
 from tidzam_platform.errors import (
     ModelServerDeadlineError,
@@ -97,6 +98,10 @@ class ModelClient:
         request.inputs[REQUEST_INPUT].CopyFrom(tf.make_tensor_proto(np.zeros(1, np.int32)))
         response = self._call(self._predictions.Predict, request)
         return ModelDescription.from_json(self._output(response, JSON_OUTPUT).item(0))
+
+    def predict_windows(self, windows: Sequence[Window]) -> Prediction:
+        """Judge all channels of each window in turn, by the version in service."""
+        return self.predict(np.concatenate([window.samples for window in windows]))
 
     def predict(self, audio: NDArray[np.float32], version: int | None = None) -> Prediction:
         """Judge windows; a batch larger than a message is split, and answered by one generation as a whole.

@@ -35,6 +35,7 @@ def export_saved_model(
     description: ModelDescription,
     folder: Path,
     warm_up_audio: NDArray[np.float32],
+    write_extras: Callable[[Path], None] = lambda _folder: None,
 ) -> None:
     """Write ``model`` as a SavedModel with warm-up records into ``folder``, e.g. one from ``staging``.
 
@@ -46,6 +47,7 @@ def export_saved_model(
             ``scores``.
         folder: an empty folder, or one that does not exist yet.
         warm_up_audio: float32 ``[rows, samples]``, at least one real window for the warm-up records.
+        write_extras: writes more files into the folder, which the manifest then covers.
 
     Raises:
         ModelRepositoryError: the model or the audio does not fit the description.
@@ -81,6 +83,7 @@ def export_saved_model(
     signatures = {PREDICT_SIGNATURE: traced, DESCRIBE_SIGNATURE: described}
     tf.saved_model.save(exported, str(folder), signatures=signatures)
     write_warm_up(folder, audio)
+    write_extras(folder)
     write_manifest(folder)
 
 

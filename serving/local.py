@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.audio_batch import as_audio_batch, find_unusable_row
+from serving.companion import Companion
 from serving.loading import load_version
 from serving.prediction import Prediction
 from serving.signature import (
@@ -21,6 +23,7 @@ from serving.signature import (
     SCORES_OUTPUT,
     ModelDescription,
 )
+from tidzam_platform.audio import Window
 from tidzam_platform.errors import ModelServerError
 
 MAX_BATCH: Final = 64  # larger batches are no faster and take more memory
@@ -39,6 +42,11 @@ class LocalModel:
 
     def __init__(self, version_folder: Path) -> None:
         self._model, self._description = load_version(version_folder)
+        self._companion = (
+            Companion(version_folder, len(self._description.classes), self._description.generation)
+            if Companion.exists(version_folder)
+            else None
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -61,11 +69,7 @@ class LocalModel:
         Raises:
             ModelServerError: the shape is not the model's, or a row is unusable (NaN, not scaled).
         """
-        batch, samples = as_audio_batch(audio), self._description.window_frames
-        if batch.shape[1] != samples:
-            raise ModelServerError(f"a window of this model has {samples} samples, not {batch.shape[1]}")
-        if (complaint := find_unusable_row(batch)) is not None:
-            raise ModelServerError(complaint)
+        batch = self._check(audio)
         # An empty batch runs too, so that its answers have the right width.
         parts = [
             self._run(batch[start : start + MAX_BATCH]) for start in range(0, max(1, len(batch)), MAX_BATCH)
@@ -75,9 +79,29 @@ class LocalModel:
             whole[SCORES_OUTPUT], whole[EMBEDDING_OUTPUT], whole[LEVEL_OUTPUT], self._description.generation
         )
 
+    def predict_windows(self, windows: Sequence[Window]) -> Prediction:
+        """Judge all channels of each window in turn; the companion, where there is one, is several times faster.
+
+        Raises:
+            ModelServerError: as ``predict``.
+        """
+        audio = np.concatenate([window.samples for window in windows])
+        if self._companion is None:
+            return self.predict(audio)
+        self._check(audio)
+        return self._companion.predict_windows(windows)
+
     def close(self) -> None:
         """Give the memory back."""
         self._model.close()
+
+    def _check(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+        batch, samples = as_audio_batch(audio), self._description.window_frames
+        if batch.shape[1] != samples:
+            raise ModelServerError(f"a window of this model has {samples} samples, not {batch.shape[1]}")
+        if (complaint := find_unusable_row(batch)) is not None:
+            raise ModelServerError(complaint)
+        return batch
 
     def _run(self, batch: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         import tensorflow as tf

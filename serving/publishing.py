@@ -8,18 +8,18 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from serving.companion import write_companion
 from serving.export import export_saved_model
 from serving.local import LocalModel
 from serving.repository import ModelRepository
 from serving.signature import ClassDescription, ModelDescription
 from tidzam_platform import crash_points
+from tidzam_platform.audio import Window
 from tidzam_platform.catalog.generations import CANDIDATE, EXPORTED, get_generation, set_exported
-from tidzam_platform.classifiers.expert import Expert
-from tidzam_platform.classifiers.tree import nodes_of, serving_model
+from tidzam_platform.classifiers.trained_tree import TrainedTree
 from tidzam_platform.errors import GateRefusedError, ModelRepositoryError
 from tidzam_platform.files import exclusive
 from tidzam_platform.home import Home
-from tidzam_platform.labels.class_paths import parent
 
 EXPORT_TOLERANCE: Final = 1e-4  # between the trained model's scores and those of the exported one
 _WARM_UP_WINDOWS: Final = 64
@@ -42,11 +42,17 @@ def publish_generation(home: Home, number: int) -> Path:
     repository = ModelRepository(home.settings.models_folder)
     with exclusive(home.settings.locks_folder / "publish", "publishing"):
         if number not in repository.versions():
-            expert = Expert.load(home.store, row.manifest["experts"]["selector"]["weights"])
-            description = _describe(expert, number, row.dataset_version, home.settings.decision.threshold)
-            model, audio = serving_model(expert), _warm_up_audio(expert.front_end.window_frames)
+            tree = TrainedTree.load(home.store, row.manifest["experts"]["selector"]["weights"])
+            description = _describe(tree, number, row.dataset_version)
+            model, audio = tree.serving_model(), _warm_up_audio(tree.front_end.window_frames)
             with repository.staging() as staged:
-                export_saved_model(model, description, staged, audio)
+                export_saved_model(
+                    model,
+                    description,
+                    staged,
+                    audio,
+                    lambda folder: write_companion(tree.hearing, tree.front_end, folder),
+                )
                 _assert_same_answers(model, staged, audio)
                 crash_points.reach("generation.exported")
                 repository.publish(number, staged)
@@ -55,12 +61,15 @@ def publish_generation(home: Home, number: int) -> Path:
     return repository.path(number)
 
 
-def _describe(expert: Expert, number: int, dataset_version: str, threshold: float) -> ModelDescription:
+def _describe(tree: TrainedTree, number: int, dataset_version: str) -> ModelDescription:
     return ModelDescription(
-        classes=tuple(ClassDescription(path, parent(path), threshold) for path in nodes_of(expert.outputs)),
-        rate_hz=expert.front_end.rate_hz,
-        window_s=expert.front_end.window_s,
-        hop_s=expert.front_end.hop_s,
+        classes=tuple(
+            ClassDescription(node, tree.spec.parent_of(node), tree.thresholds[node])
+            for node in tree.spec.nodes
+        ),
+        rate_hz=tree.front_end.rate_hz,
+        window_s=tree.front_end.window_s,
+        hop_s=tree.front_end.hop_s,
         generation=number,
         dataset_version=dataset_version,
     )
@@ -75,9 +84,16 @@ def _warm_up_audio(window_frames: int) -> npt.NDArray[np.float32]:
 
 def _assert_same_answers(model: Any, staged: Path, audio: npt.NDArray[np.float32]) -> None:
     expected = np.asarray(model(audio, training=False)["scores"])
-    difference = float(np.abs(LocalModel(staged).predict(audio).scores - expected).max())
-    if not difference <= EXPORT_TOLERANCE:
-        raise ModelRepositoryError(
-            f"the exported model's scores differ from the trained one's by {difference:.2g} "
-            f"(at most {EXPORT_TOLERANCE:g} is right); it was not published"
-        )
+    with LocalModel(staged) as exported:
+        windows = [Window(0, window[np.newaxis]) for window in audio]
+        answers = {
+            "exported model": exported.predict(audio).scores,
+            "companion": exported.predict_windows(windows).scores,
+        }
+    for name, scores in answers.items():
+        difference = float(np.abs(scores - expected).max())
+        if not difference <= EXPORT_TOLERANCE:
+            raise ModelRepositoryError(
+                f"the {name}'s scores differ from the trained one's by {difference:.2g} "
+                f"(at most {EXPORT_TOLERANCE:g} is right); it was not published"
+            )

@@ -28,6 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.setenv("TIDZAM_HOME", str(folder))
+    (folder / "tidzam.toml").touch()
     monkeypatch.setenv(CONFIG_FILE_VARIABLE, str(folder / "tidzam.toml"))
     return load_settings()
 

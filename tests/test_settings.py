@@ -34,7 +34,7 @@ def test_an_option_that_is_none_counts_as_not_given(monkeypatch: pytest.MonkeyPa
 
 
 def test_without_a_file_the_defaults_hold_and_listen_on_loopback_only(home: Settings) -> None:
-    assert not config_file().exists()
+    assert config_file().read_text() == ""
     hosts = [
         getattr(section, "host")  # noqa: B009 - not every section has one
         for _, section in home
@@ -63,6 +63,34 @@ def test_the_home_becomes_absolute_and_understands_the_tilde(monkeypatch: pytest
     assert load_settings().home == Path.cwd() / "here"
 
 
+def test_an_empty_path_counts_as_not_set(monkeypatch: pytest.MonkeyPatch, home: Settings) -> None:
+    default = load_settings(home="").home
+    monkeypatch.setenv("TIDZAM_HOME", "")
+    monkeypatch.setenv("TIDZAM_ARCHIVE", "")
+    monkeypatch.setenv("TIDZAM_TREE__FILE", "")
+    assert load_settings().home == default != Path.cwd()
+    assert load_settings().archive_folder == default / "archive"
+    assert load_settings().tree.file is None
+    _write(f"home = '{home.home}'\narchive = '/recordings'")
+    assert load_settings().home == home.home
+    assert load_settings().archive_folder == Path("/recordings")
+    _write("home = ''\narchive = ''")
+    assert load_settings().home == default
+    assert load_settings().archive is None
+
+
+@pytest.mark.parametrize("what", ["absent", "folder"])
+def test_a_named_file_that_is_not_there_or_a_folder_is_refused(
+    what: str, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = home.home / what
+    (home.home / "folder").mkdir()
+    monkeypatch.setenv("TIDZAM_CONFIG", str(path))
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(path) in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -72,6 +100,11 @@ def test_the_home_becomes_absolute_and_understands_the_tilde(monkeypatch: pytest
         ("[model_server]\nport = 65536", "model_server.port"),
         ("[training]\nmax_epochs = 0", "training.max_epochs"),
         ("[decision]\nthreshold = 1.5", "decision.threshold"),
+        ("[model_server]\npoll_interval_s = inf", "model_server.poll_interval_s"),
+        (
+            "[training.augmentation]\nbackground_snr_db = [0.0, nan]",
+            "training.augmentation.background_snr_db.1",
+        ),
         ("model_server = 3", "model_server"),
     ],
 )

@@ -16,6 +16,7 @@
     │   └── DecodingError             the container or codec is damaged beyond use
     ├── ArchiveError                  a file name or time of the archive makes no sense; exit code 2
     ├── LabelError                    a label file or class path cannot be read; exit code 2
+    ├── TreeError                     experts and classes of a tree do not fit together; exit code 2
     ├── CatalogError                  the database is unreachable, locked or of another schema
     ├── StoreError                    the object store failed
     │   └── ObjectNotFoundError       no object under that key
@@ -104,6 +105,12 @@ class ArchiveError(TidzamError):
 
 class LabelError(TidzamError):
     """A label file or class path cannot be read."""
+
+    exit_code = 2
+
+
+class TreeError(TidzamError):
+    """Experts and classes of a tree do not fit together, or a file that describes them cannot be read."""
 
     exit_code = 2
 

@@ -10,6 +10,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from tidzam_platform.crash_points import reach
 from tidzam_platform.errors import BusyError
@@ -79,10 +80,15 @@ def write_whole(path: Path, data: bytes, root: Path | None = None) -> None:
 
 def sha256_of_file(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes, read in blocks."""
-    digest = hashlib.sha256()
     with path.open("rb") as handle:
-        while block := handle.read(_HASH_BLOCK_BYTES):
-            digest.update(block)
+        return sha256_of_handle(handle)
+
+
+def sha256_of_handle(handle: BinaryIO) -> str:
+    """Hexadecimal SHA-256 of what an open file still holds, read in blocks."""
+    digest = hashlib.sha256()
+    while block := handle.read(_HASH_BLOCK_BYTES):
+        digest.update(block)
     return digest.hexdigest()
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from tidzam_platform.catalog import Catalog
+from tidzam_platform.errors import SettingsError
 from tidzam_platform.settings import Settings, load_settings
 from tidzam_platform.store import LocalStore, ObjectStore
+
+_REMEDY = "make it writable, or name another with --home or TIDZAM_HOME"
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,26 @@ class Home:
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Home:
-        """Open the home that the settings name; its folders and schema are made where they are missing."""
+        """Open the home that the settings name; its folders and schema are made where they are missing.
+
+        Raises:
+            SettingsError: the home cannot be made, or may not be written to.
+            CatalogError: see ``Catalog.open``.
+        """
         settings = settings or load_settings()
-        settings.home.mkdir(parents=True, exist_ok=True)
+        make_home_folder(settings.home)
+        if not os.access(settings.home, os.W_OK | os.X_OK):
+            raise SettingsError(f"the data folder {settings.home} may not be written to; {_REMEDY}")
         return cls(settings, Catalog.open(settings.catalog_url), LocalStore(settings.store_folder))
+
+
+def make_home_folder(home: Path) -> None:
+    """Make the data folder where there is none; SettingsError if that cannot be done."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise SettingsError(
+            f"the data folder {home} cannot be made: a file stands there; name another with --home or TIDZAM_HOME"
+        ) from error
+    except OSError as error:
+        raise SettingsError(f"the data folder {home} cannot be made ({error.strerror}); {_REMEDY}") from error

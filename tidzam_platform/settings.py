@@ -8,20 +8,25 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
 from tidzam_platform.errors import SettingsError
+from tidzam_platform.variables import CONFIG_FILE_VARIABLE, PREFIX, require_known_variables
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-CONFIG_FILE_VARIABLE = "TIDZAM_CONFIG"
+
+# An empty path would be the folder that one happens to stand in.
+_PathOrNone = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
 
 
 def _default_home() -> Path:
@@ -31,7 +36,7 @@ def _default_home() -> Path:
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ModelServerSettings(_Section):
@@ -55,19 +60,68 @@ class DagsterSettings(_Section):
     port: int = Field(3000, ge=0, le=65535, description="Port of the Dagster web server; 0 takes a free one.")
 
 
-class TrainingSettings(_Section):
-    """How an expert is trained."""
+class AugmentationSettings(_Section):
+    """How training patches are varied; zero turns each kind off."""
 
-    seed: int = Field(1, description="Seed of every random choice in training.")
+    background_share: float = Field(
+        0.0, ge=0, le=1, description="Share of the patches that get background of the site mixed under them."
+    )
+    background_snr_db: tuple[float, float] = Field(
+        (0.0, 25.0), description="Range of the level of the sound above its background, in dB."
+    )
+    gain_db: float = Field(6.0, ge=0, description="Standard deviation of a random gain, in dB.")
+    equaliser_db: float = Field(
+        3.0, ge=0, description="Standard deviation of a slow random curve over the bands, in dB."
+    )
+    mixup: float = Field(0.2, ge=0, description="Parameter of the Beta distribution that two patches mix by.")
+    masked_frames: int = Field(16, ge=0, description="Widest mask in time, in STFT frames.")
+    masked_bands: int = Field(8, ge=0, description="Widest mask in frequency, in bands.")
+
+
+class TrainingSettings(_Section):
+    """How a tree of experts is trained."""
+
+    seed: int = Field(1, ge=0, description="Seed of every random choice in training.")
+    architecture: str = Field("compact", description="Name of the network that all experts share.")
+    background_classes: tuple[str, ...] = Field(
+        ("noise", "no_signal"),
+        description="Classes whose training clips are mixed under those of other classes.",
+    )
+    augmentation: AugmentationSettings = Field(default_factory=AugmentationSettings)
+    label_smoothing: float = Field(
+        0.05, ge=0, lt=1, description="Share of each target that is spread over all classes."
+    )
+    focal_gamma: float = Field(
+        0.0, ge=0, description="Above 0, windows that are easy already count less (focal loss)."
+    )
+    weight_decay: float = Field(1e-3, ge=0, description="Decoupled weight decay of the optimiser.")
+    weight_average: float = Field(
+        0.995, ge=0, lt=1, description="Momentum of the running mean of the weights that is kept."
+    )
     max_epochs: int = Field(
-        40, ge=1, description="Training ends here if early stopping has not ended it before."
+        32, ge=1, description="Training ends here if early stopping has not ended it before."
     )
     patience: int = Field(
-        8, ge=1, description="Epochs without a better validation loss before training stops."
+        10, ge=1, description="Epochs without a better validation loss before training stops."
+    )
+    refit: bool = Field(
+        True, description="Train once more on train and validation side together, as long as was best."
     )
     batch_size: int = Field(64, ge=1, description="Windows in a training batch.")
     learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of the optimiser.")
-    windows_per_epoch: int = Field(3072, ge=1, description="Balanced draws of windows in an epoch.")
+    windows_per_epoch: int = Field(6144, ge=1, description="Balanced draws of windows in an epoch.")
+
+
+class TreeSettings(_Section):
+    """What hears: the tree of experts and its front end."""
+
+    shape: Literal["by_parent", "flat"] = Field(
+        "by_parent",
+        description="by_parent: a selector, and an expert for the classes below each of its classes; "
+        "flat: one expert for all classes.",
+    )
+    file: _PathOrNone = Field(None, description="TOML file that describes the tree instead of `shape`.")
+    front_end: str = Field("default", description="Name of the front end: default, tidzam, nordby or vggish.")
 
 
 class GateSettings(_Section):
@@ -83,14 +137,35 @@ class DecisionSettings(_Section):
     """How scores become a class, and classes become events."""
 
     no_signal_dbfs: float = Field(-65.0, le=0, description="Windows quieter than this are no_signal.")
-    threshold: float = Field(0.5, gt=0, lt=1, description="Least score for an answer other than unknown.")
+    threshold: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="Least score for an answer other than unknown; fitted thresholds lie above it.",
+    )
+    precision: float = Field(
+        0.8, gt=0, lt=1, description="Precision that the threshold of each class is fitted for."
+    )
+
+
+class _Environment(EnvSettingsSource):
+    """``TIDZAM_*``; an empty path counts as not set, as shells leave it behind: the file's setting holds."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        value, key, is_complex = super().get_field_value(field, field_name)
+        return (None if value == "" and field_name in ("home", "archive") else value), key, is_complex
 
 
 class Settings(BaseSettings):
     """All settings of Tidzam. Frozen: a change makes a new object."""
 
     model_config = SettingsConfigDict(
-        env_prefix="TIDZAM_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        allow_inf_nan=False,
     )
 
     home: Path = Field(
@@ -99,14 +174,20 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "", description="SQLAlchemy URL of the catalog; empty means SQLite in the home."
     )
-    archive: Path | None = Field(
+    archive: _PathOrNone = Field(
         None, description="Folder of recordings; archive/ in the home unless told otherwise."
     )
     model_server: ModelServerSettings = Field(default_factory=ModelServerSettings)
     dagster: DagsterSettings = Field(default_factory=DagsterSettings)
+    tree: TreeSettings = Field(default_factory=TreeSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     gate: GateSettings = Field(default_factory=GateSettings)
     decision: DecisionSettings = Field(default_factory=DecisionSettings)
+
+    @field_validator("home", mode="before")
+    @classmethod
+    def _not_empty(cls, home: Any) -> Any:
+        return _default_home() if home == "" else home
 
     @field_validator("home")
     @classmethod
@@ -118,12 +199,13 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the framework passes it
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the framework passes it
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the framework passes it
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Options beat the environment, the environment beats the file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        file = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        return init_settings, _Environment(settings_cls), file
 
     @cached_property
     def catalog_url(self) -> str:
@@ -162,7 +244,7 @@ class Settings(BaseSettings):
 
 
 def config_file() -> Path:
-    """The TOML file that settings come from; it need not exist."""
+    """The TOML file that settings come from; it need not exist unless ``TIDZAM_CONFIG`` names it."""
     return Path(os.environ.get(CONFIG_FILE_VARIABLE) or PROJECT_ROOT / "tidzam.toml")
 
 
@@ -170,8 +252,11 @@ def load_settings(**options: Any) -> Settings:
     """Read the settings; ``options`` that are None count as not given.
 
     Raises:
-        SettingsError: a value is of the wrong type or range, a key is unknown, the file is not TOML.
+        SettingsError: a value is of the wrong type or range, a key or variable is unknown, the file is not TOML,
+            or ``TIDZAM_CONFIG`` names no file.
     """
+    require_known_variables(Settings, os.environ)
+    _require_config_file()
     try:
         return Settings(**{key: value for key, value in options.items() if value is not None})
     except ValidationError as error:
@@ -181,5 +266,15 @@ def load_settings(**options: Any) -> Settings:
         raise SettingsError(
             f"settings are wrong (in {config_file()}, TIDZAM_* or options):\n{lines}"
         ) from error
-    except ValueError as error:  # the TOML parser's error
+    except (OSError, ValueError) as error:  # ValueError: the TOML parser's error
         raise SettingsError(f"{config_file()} cannot be read: {error}") from error
+
+
+def _require_config_file() -> None:
+    file = config_file()
+    if file.is_dir():
+        raise SettingsError(f"{file} is a folder: settings are read from a TOML file")
+    if os.environ.get(CONFIG_FILE_VARIABLE) and not file.exists():
+        raise SettingsError(
+            f"{CONFIG_FILE_VARIABLE} names {file}, which is not there: mend the path, or unset it"
+        )

@@ -6,7 +6,8 @@ import dagster as dg
 
 from assets.metadata import class_table, picture, versioned
 from tidzam_platform.catalog.generations import register_candidate
-from tidzam_platform.classifiers.candidate import Watcher, code_version, make_candidate
+from tidzam_platform.classifiers.candidate import Watcher, experts_of, make_candidate
+from tidzam_platform.classifiers.code_version import code_version
 from tidzam_platform.classifiers.training import Epoch
 from tidzam_platform.files import exclusive
 from tidzam_platform.home import Home
@@ -21,13 +22,10 @@ class _Log(Watcher):
         log.info("decoding %d clips", total)
 
     def epoch_ended(self, epoch: Epoch, of: int) -> None:
-        log.info(
-            "epoch %d of at most %d: loss %.3f, validation %.3f",
-            epoch.number,
-            of,
-            epoch.train_loss,
-            epoch.validation_loss,
+        validation = (
+            "on both sides" if epoch.validation_loss is None else f"validation {epoch.validation_loss:.3f}"
         )
+        log.info("epoch %d of at most %d: loss %.3f, %s", epoch.number, of, epoch.train_loss, validation)
 
 
 @dg.asset(group_name="learning", kinds={"tensorflow", "keras"}, owners=["team:model-owners"])
@@ -39,15 +37,7 @@ def classifier(dataset: str) -> dg.Output[int]:
     home = Home.open()
     with exclusive(home.settings.locks_folder / "training", "training"):
         made = make_candidate(home, dataset, _Log())
-        manifest = {
-            "experts": {
-                "selector": {
-                    "dataset_version": dataset,
-                    "weights": made.prefix,
-                    "code_version": made.code_version,
-                }
-            }
-        }
+        manifest = {"experts": experts_of(home, made)}
         generation = register_candidate(home.catalog, made.fingerprint, dataset, manifest, made.evaluation)
     evaluation = made.evaluation
     return versioned(

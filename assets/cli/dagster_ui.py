@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
-from tidzam_platform.cli.output import remarks
+from tidzam_platform.operations.termination import sigterm_like_ctrl_c
 
 
 @click.command()
 @click.option("--host", help="Address to listen on (default: loopback).")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the web server (default 3000).")
+@sigterm_like_ctrl_c()
 def dagster(host: str | None, port: int | None) -> None:
     """Start Dagster's web server and daemon: assets, runs, schedules, and what each generation was made of.
 
-    Runs in the foreground until Ctrl-C.
+    Runs in the foreground until Ctrl-C or SIGTERM.
 
     \b
     Example:
       ./tidzam dagster --port 3001
     """
-    from assets.dagster_processes import START_TIMEOUT_S, answers, dagster_processes
+    from assets.dagster_processes import dagster_processes, wait_until_ready
+    from tidzam_platform.operations.child_process import watch
     from tidzam_platform.settings import load_settings
 
     settings = load_settings()
@@ -29,8 +29,6 @@ def dagster(host: str | None, port: int | None) -> None:
         update={key: value for key, value in (("host", host), ("port", port)) if value is not None}
     )
     with dagster_processes(settings.model_copy(update={"dagster": chosen})) as (address, processes):
-        processes[0].wait_until(lambda: answers(address), START_TIMEOUT_S)
+        wait_until_ready(address, processes)
         click.echo(f"Dagster answers at {address}")
-        while all(process.is_running() for process in processes):
-            time.sleep(1)
-        remarks.print("[red]a Dagster process ended; see the logs folder of the home")
+        watch(processes)

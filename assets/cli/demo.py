@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tidzam_platform.cli.output import json_option, print_json, print_table, remarks
+from tidzam_platform.cli.output import json_option, print_json, print_line, print_table, remarks
+from tidzam_platform.operations.termination import sigterm_like_ctrl_c
 
 if TYPE_CHECKING:
     from assets.demo import DemoResult
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
     help="Where the demo keeps its data (default: the folder demo in the home); nothing else is touched.",
 )
 @json_option
+@sigterm_like_ctrl_c()
 def demo(once: bool, demo_home: Path | None, as_json: bool) -> None:
     """See the whole system work, on a site that it makes: no microphone, data or network needed.
 
     Makes recordings of a pond and labelled clips, builds a dataset, trains a classifier, checks it, serves it,
     hears a recording that it was not trained on, and shows what it heard. It takes a few minutes the first time;
-    then it stays, so that you can look around in Dagster and ask the model server, until Ctrl-C.
+    then it stays, so that you can look around in Dagster and ask the model server, until Ctrl-C or SIGTERM.
+    It takes the usual ports where they are free, else others, and says which.
 
     \b
     Examples:
@@ -41,33 +45,22 @@ def demo(once: bool, demo_home: Path | None, as_json: bool) -> None:
     home_folder = (demo_home or load_settings().home / "demo").absolute()
     os.environ["TIDZAM_HOME"] = str(home_folder)  # every process of the demo keeps to it
     os.environ["TIDZAM_ARCHIVE"] = str(home_folder / SITE_FOLDER / "archive")
-    _prefer_default_ports()
     started = time.monotonic()
 
     def say(what: str) -> None:
-        remarks.print(f"[dim]{time.monotonic() - started:4.0f} s[/dim]  {what}")
+        remarks.print(f"{time.monotonic() - started:4.0f} s  {what}")
 
     with run_demo(load_settings(), say) as result:
-        if not as_json:
+        # The answer before the wait: who reads it need not wait for the end.
+        if as_json:
+            print_json(result.answer)
+        else:
             _show(result)
         if once:
             say("done; stopping the servers")
         else:
-            _print_addresses(result)
+            _print_addresses(result, remarks.print if as_json else print_line)
             result.wait()
-    if as_json:
-        print_json(result.answer)
-
-
-def _prefer_default_ports() -> None:
-    """Take the usual ports where they are free, so that addresses are as documented; else any free ones."""
-    from tidzam_platform.operations.child_process import choose_port
-    from tidzam_platform.settings import load_settings
-
-    settings = load_settings()
-    for section in ("model_server", "dagster"):
-        chosen = getattr(settings, section)
-        os.environ[f"TIDZAM_{section.upper()}__PORT"] = str(choose_port(chosen.host, chosen.port))
 
 
 def _show(result: DemoResult) -> None:
@@ -94,9 +87,9 @@ def _show(result: DemoResult) -> None:
     )
 
 
-def _print_addresses(result: DemoResult) -> None:
+def _print_addresses(result: DemoResult, write: Callable[[str], None]) -> None:
     addresses = result.answer["addresses"]
-    click.echo(f"Dagster       {addresses['dagster']}   assets, runs, the confusion matrix")
-    click.echo(f"model server  {addresses['model_server']}   gRPC, the API of TensorFlow Serving")
-    click.echo(f"data          {result.answer['home']}")
-    click.echo("Ctrl-C ends it; calling it again goes on from what is there.")
+    write(f"Dagster       {addresses['dagster']}   assets, runs, the confusion matrix")
+    write(f"model server  {addresses['model_server']}   gRPC, the API of TensorFlow Serving")
+    write(f"data          {result.answer['home']}")
+    write("Ctrl-C ends it; calling it again goes on from what is there.")

@@ -29,13 +29,16 @@ def run(version: str | None, as_json: bool) -> None:
       ./tidzam generation run
       ./tidzam generation run --dataset 4f0c2a9b77e1d3aa --json
     """
-    from assets.generation_run import is_served, run_generation
+    from assets.generation_run import run_generation, why_not_served
     from tidzam_platform.home import Home
 
     home = Home.open()
     answer = run_generation(home, version, remarks.print)
-    answer["served"] = is_served(home, answer["generation"])
+    not_served = why_not_served(home, answer["generation"])
+    answer["served"] = not not_served
     if as_json:
+        if not_served:
+            remarks.print(f"exported; {not_served}")
         print_json(answer)
         return
     evaluation = answer["evaluation"]
@@ -52,10 +55,7 @@ def run(version: str | None, as_json: bool) -> None:
             for name, one in evaluation["per_class"].items()
         ],
     )
-    if answer["served"]:
-        click.echo("served")
-    else:
-        click.echo("exported; no model server answers: start it with ./tidzam serve")
+    click.echo(f"exported; {not_served}" if not_served else "served")
 
 
 @generation.command("list")

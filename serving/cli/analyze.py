@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tidzam_platform.cli.output import json_option, print_json, print_table, progress_bar, remarks
+from tidzam_platform.cli.output import (
+    json_option,
+    print_json,
+    print_line,
+    print_table,
+    progress_bar,
+    remarks,
+    shown,
+)
 
 if TYPE_CHECKING:
     from serving.analysis import Hearing, Model
@@ -67,6 +75,8 @@ def analyze(
         raise click.UsageError("choose one of --json, --csv and --audacity")
     if as_audacity and len(files) > 1:
         raise click.UsageError("--audacity answers for one file at a time")
+    if with_windows and not as_json:
+        raise click.UsageError("--windows goes with --json")
     if generation is not None and not local:
         raise click.UsageError("--generation goes with --local; a model server answers with what it serves")
     settings = load_settings()
@@ -75,19 +85,20 @@ def analyze(
     with _model(settings, local, generation, server) as model:
         for path in files:
             try:
+                _require_channel(path, channel)
                 heard.append((path, _hear(path, model, settings, with_windows)))
             except AudioError as error:
                 if len(files) == 1:
                     raise
                 unusable.append({"file": str(path), "error": str(error)})
-                remarks.print(f"[red]{error}")
+                remarks.print(str(error), style="red")
     events = [event for path, hearing in heard for event in _events(path, hearing, channel)]
     if as_json:
         print_json(_as_object(heard, events, unusable, with_windows, channel))
     elif as_csv:
         writer = csv.DictWriter(sys.stdout, _EVENT_FIELDS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(events)
+        writer.writerows({**event, "file": shown(event["file"])} for event in events)
     elif as_audacity:
         _print_audacity(events)
     else:
@@ -122,6 +133,17 @@ def _model(settings: Settings, local: bool, generation: int | None, server: str 
         yield client
 
 
+def _require_channel(path: Path, channel: int | None) -> None:
+    """Say so before the file is heard if it does not have the channel that is asked for."""
+    from tidzam_platform.audio import probe
+    from tidzam_platform.errors import AudioError
+
+    if channel is None or channel <= (channels := probe(path).channels):
+        return
+    held = "1 channel" if channels == 1 else f"{channels} channels"
+    raise AudioError(f"{path} has {held}: there is no --channel {channel}")
+
+
 def _hear(path: Path, model: Model, settings: Settings, keep_windows: bool) -> Hearing:
     from serving.analysis import hear_file
 
@@ -141,9 +163,9 @@ def _hear(path: Path, model: Model, settings: Settings, keep_windows: bool) -> H
             progress=advance,
         )
     for start_s, end_s in hearing.info.holes:
-        remarks.print(f"[yellow]{path.name}: audio is missing from {start_s:.3f} to {end_s:.3f} s")
+        remarks.print(f"{path.name}: audio is missing from {start_s:.3f} to {end_s:.3f} s", style="yellow")
     if hearing.info.truncated:
-        remarks.print(f"[yellow]{path.name}: the file is cut short; what there is was heard")
+        remarks.print(f"{path.name}: the file is cut short; what there is was heard", style="yellow")
     return hearing
 
 
@@ -202,7 +224,7 @@ def _print_audacity(events: list[dict[str, Any]]) -> None:
     several = len({event["channel"] for event in events}) > 1
     for event in events:
         label = f"{event['class']} (channel {event['channel']})" if several else event["class"]
-        click.echo(f"{event['start']:.6f}\t{event['end']:.6f}\t{label}")
+        print_line(f"{event['start']:.6f}\t{event['end']:.6f}\t{label}")
 
 
 def _print_events(heard: list[tuple[Path, Hearing]], events: list[dict[str, Any]]) -> None:

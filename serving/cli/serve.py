@@ -33,9 +33,11 @@ def serve(host: str | None, port: int | None, as_json: bool) -> None:
     from serving.repository import ModelRepository
     from serving.server.embedded import EmbeddedServer
     from serving.server.process import run_server
+    from tidzam_platform.home import make_home_folder
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = load_settings()
+    make_home_folder(settings.home)
     repository = ModelRepository(settings.models_folder)
     server = EmbeddedServer(
         repository,
@@ -45,12 +47,14 @@ def serve(host: str | None, port: int | None, as_json: bool) -> None:
         max_message_mb=settings.model_server.max_message_mb,
     )
 
+    if repository.latest() is None:  # said at once: TensorFlow takes seconds to be imported
+        remarks.print(
+            f"no generation is published yet in the data folder {settings.home}: "
+            "waiting for the first (./tidzam generation run makes one; --home or TIDZAM_HOME names another folder)"
+        )
+
     def on_listening(address: str) -> None:
         remarks.print(f"model server listens on {address}, models from {repository.base_path}")
-        if repository.latest() is None:
-            remarks.print(
-                "no generation is published yet: waiting for the first (./tidzam generation run makes one)"
-            )
 
     def on_ready(address: str, generation: int) -> None:
         if as_json:

@@ -14,6 +14,7 @@ from serving.server.services import SERVICE_NAMES, make_grpc_server
 from serving.server.thread_pools import LIGHT_WORKERS
 from serving.server.watcher import RepositoryWatcher
 from tidzam_platform.errors import ProcessError
+from tidzam_platform.operations.ports import join_address
 
 _GRACE_S: Final = 2.5  # for requests in flight when the server stops
 _CANCEL_S: Final = 0.5  # and for those that were then cancelled
@@ -108,8 +109,3 @@ class EmbeddedServer:
         self._health.set_serving(version is not None)
         with self._changed:
             self._changed.notify_all()
-
-
-def join_address(host: str, port: int) -> str:
-    """``host:port``, an IPv6 host in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.crash import run_cli
+from assets.demo import DemoResult
+from tests.support.crash import cli_environment, run_cli
+from tests.support.in_process import run_here
 from tests.support.parts import require_part
 from tests.support.small_site import SIZE, TINY_TRAINING, last_line
-from tidzam_platform.errors import ProcessError
+from tidzam_platform.files import exclusive
+from tidzam_platform.operations.child_process import ChildProcess
 
 
 def test_the_whole_way_on_a_small_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     require_part("ffmpeg")
     from assets.demo import run_demo
-    from tests.support.crash import cli_environment
-    from tidzam_platform.operations.child_process import free_port
+    from tidzam_platform.operations.ports import free_port
     from tidzam_platform.settings import load_settings
 
     home = tmp_path / "demo"
@@ -40,8 +45,11 @@ def test_the_whole_way_on_a_small_site(tmp_path: Path, monkeypatch: pytest.Monke
     assert not any(process.is_running() for process in result.processes)
     detections = list((home / "store" / "detections").rglob("*.parquet"))
     assert len(detections) == 2, "two days"
+    assert "comparing it with a baseline" in said
+    said.clear()
     with run_demo(load_settings(), said.append, SIZE) as again:
-        assert again.answer["generation"] == 1
+        assert again.answer == answer
+        assert "comparing it with a baseline" not in said, "its figure is kept"
     assert {path.name for path in tmp_path.iterdir()} == {"demo"}, "nothing else is touched"
 
 
@@ -56,14 +64,47 @@ def test_the_demo_beats_the_baseline(tmp_path: Path) -> None:
     assert answer["evaluation"]["baseline_macro_f1"] <= 0.70
 
 
-def test_a_process_that_dies_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
-    import sys
+def test_a_second_demo_on_one_home_says_that_one_is_running(tmp_path: Path) -> None:
+    with exclusive(tmp_path / "demo" / "locks" / "demo", "a demo"):
+        ended = run_here(["demo", "--demo-home", str(tmp_path / "demo"), "--once"], tmp_path / "home")
+    assert ended.returncode == 5
+    assert f"a demo on {tmp_path / 'demo'} is already running" in ended.stderr
 
-    from tidzam_platform.operations.child_process import ChildProcess
 
-    command = [sys.executable, "-c", "print('the reason'); raise SystemExit(3)"]
-    with (
-        ChildProcess("a server", command, tmp_path / "log" / "server.log", {}) as process,
-        pytest.raises(ProcessError, match=r"a server ended with status 3.*\n(.*\n)*the reason"),
-    ):
-        process.wait_until(lambda: False, 10)
+@pytest.mark.parametrize("option", ["--json", "--once"])
+def test_the_answer_comes_before_the_wait(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command around a demo of ours that ends: what it prints, and what it exits with."""
+    import assets.demo
+    from tidzam_platform.cli.main import main
+
+    command = [sys.executable, "-c", "print('out of memory')"]
+    evaluation = {"macro_f1": 0.9, "baseline_macro_f1": 0.5, "clips": 12}
+    answer = {
+        "generation": 1,
+        "evaluation": evaluation,
+        "addresses": {"dagster": "http://127.0.0.1:3000", "model_server": "127.0.0.1:8500"},
+        "home": str(tmp_path),
+    }
+
+    @contextmanager
+    def ended_demo(_settings: object, _say: object) -> Iterator[DemoResult]:
+        with ChildProcess("the model server", command, tmp_path / "log", {}) as process:
+            yield DemoResult(answer, "a.opus", [], [process])
+
+    monkeypatch.setattr(assets.demo, "run_demo", ended_demo)
+    for name, value in cli_environment(tmp_path / "home").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TIDZAM_ARCHIVE", "")  # the command sets it; put back afterwards
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", option])
+    out, err = capsys.readouterr()
+    if option == "--json":
+        assert ended.value.code == 1
+        assert last_line(out) == answer
+        assert "the model server ended with status 0" in err
+        assert "out of memory" in err
+    else:
+        assert ended.value.code == 0
+        assert "macro-F1 0.900" in out

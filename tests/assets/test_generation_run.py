@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sqlalchemy import select
+
+from assets.generation_run import why_not_served
 from tests.support.in_process import run_here
+from tests.support.model_server import ModelServerProcess
 from tests.support.small_site import TINY_TRAINING, TrainedHome, last_line
+from tidzam_platform.catalog.tables import DatasetVersion, Generation
+from tidzam_platform.home import Home
+from tidzam_platform.settings import Settings
 
 
 def test_the_answer_tells_generation_dataset_evaluation_and_gate(trained_home: TrainedHome) -> None:
@@ -68,3 +75,28 @@ def test_an_unknown_dataset_version_is_a_clear_error(trained_copy: TrainedHome) 
     failed = run_here(["generation", "run", "--dataset", "0123456789abcdef"], trained_copy.folder)
     assert failed.returncode == 1
     assert "no dataset version '0123456789abcdef'" in failed.stderr
+
+
+def test_the_model_server_of_another_home_is_not_taken_for_ours(
+    trained_copy: TrainedHome, home: Settings
+) -> None:
+    ours = Home.open(home.model_copy(update={"home": trained_copy.folder}))
+    theirs = Home.open(home)
+    with ModelServerProcess(trained_copy.folder) as process:
+        address = process.wait_ready()["address"]
+        assert not why_not_served(ours, 1, address=address)
+        for words in (why_not_served(theirs, 1, address=address), _with_another_dataset(ours, address)):
+            assert f"the model server at {address} serves another home" in words
+            assert trained_copy.answer["dataset"]["version"] in words
+    assert f"no model server answers at {address}" in why_not_served(ours, 1, address=address)
+
+
+def _with_another_dataset(ours: Home, address: str) -> str:
+    """The words if our generation of that number were made of another dataset."""
+    with ours.catalog.session() as session:
+        known = session.scalars(select(DatasetVersion)).one()
+        columns = {"clips": known.clips, "summary": known.summary, "made_at": known.made_at}
+        session.add(DatasetVersion(version="f" * 16, store_key="datasets/other", **columns))
+        session.flush()
+        session.scalars(select(Generation)).one().dataset_version = "f" * 16
+    return why_not_served(ours, 1, address=address)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Group, Recording, Source
-from tidzam_platform.errors import CatalogError
+from tidzam_platform.errors import CatalogError, SettingsError
 
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
 
@@ -156,11 +156,18 @@ def test_a_schema_newer_than_this_program_is_refused(catalog_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["nonsense", "nonsense://host/name", "://", "sqlite:////proc/no/such/catalog.db"]
+    "url",
+    ["nonsense", "nonsense://host/name", "://", "mysql://host/name", "postgresql://u:hunter2@host:port/name"],
 )
-def test_a_wrong_url_is_a_typed_error(url: str) -> None:
-    with pytest.raises(CatalogError, match="cannot be opened"):
+def test_a_wrong_url_is_a_wrong_setting_and_what_is_supported_is_said(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"sqlite:///path or postgresql://") as caught:
         Catalog.open(url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_made_is_a_typed_error() -> None:
+    with pytest.raises(CatalogError, match="cannot be opened"):
+        Catalog.open("sqlite:////proc/no/such/catalog.db")
 
 
 def test_a_server_that_does_not_answer_is_a_typed_error_without_the_password() -> None:

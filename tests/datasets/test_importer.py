@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.support.data import shared_data
+from tests.support.in_process import run_here
 from tests.support.parts import require_part
 from tidzam_platform.audio import write_audio
 from tidzam_platform.catalog import Catalog
@@ -91,11 +94,15 @@ def test_one_bad_file_is_reported_and_the_others_come_in(
     (tmp_path / "bad.flac").write_text("no audio")
     (tmp_path / "labels.csv").write_text(
         "file,label\ngood.flac,rain\nbad.flac,rain\nabsent.flac,rain\ncopy.flac,wind\n"
+        f"{'n' * 300}.flac,rain\n.,rain\n"
     )
     report = bring_in(catalog, store, tmp_path / "labels.csv")
     assert report.added == 1
     assert report.skipped == 1
-    assert {Path(one["file"]).name for one in report.unusable} == {"bad.flac", "absent.flac"}
+    unusable = {Path(one["file"]).name for one in report.unusable}
+    assert unusable == {"bad.flac", "absent.flac", f"{'n' * 300}.flac", tmp_path.name}
+    assert all("labels.csv:" in one["error"] for one in report.unusable if "bad.flac" not in one["file"])
+    assert report.classes == {"rain": 1, "wind": 1}, "what was not stored is not counted"
     assert "the same audio as" in report.warnings[0]
     again = bring_in(catalog, store, tmp_path / "labels.csv")
     assert (again.added, again.relabelled, again.skipped) == (0, 0, 2), (
@@ -135,3 +142,24 @@ def test_the_fieldset_comes_in_whole_and_once(tmp_path: Path, store: LocalStore)
     assert version.summary["not_split"] == {}
     assert build_dataset(catalog, store).version == version.version
     catalog.close()
+
+
+def test_names_from_anywhere_come_in_and_what_does_not_is_exit_code_2(clips: Path, tmp_path: Path) -> None:
+    rain = tmp_path / "clips" / "rain"
+    rain.mkdir(parents=True)
+    for index, name in enumerate((b"[red]x.flac", b"\xff.flac")):
+        (rain / os.fsdecode(name)).write_bytes((clips / f"{index}.flac").read_bytes())
+    answer = run_here(["dataset", "import", rain.parent, "--json"], tmp_path / "home")
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["added"] == 2
+    (tmp_path / "good.flac").write_bytes((clips / "2.flac").read_bytes())
+    (tmp_path / "[").mkdir()
+    (tmp_path / "[/b].flac").write_text("no audio")
+    (tmp_path / "labels.csv").write_text("file,label,group\ngood.flac,wind,[/b]g\n[/b].flac,wind,g\n")
+    for group in ("[/b]g", "[/b]other"):  # the second is told not to be taken
+        (tmp_path / "labels.csv").write_text(f"file,label,group\ngood.flac,wind,{group}\n[/b].flac,wind,g\n")
+        answer = run_here(["dataset", "import", tmp_path / "labels.csv", "--json"], tmp_path / "home")
+        assert answer.returncode == 2, answer.stderr
+        assert json.loads(answer.stdout)["classes"] == {"wind": 1}
+        assert f"not imported: {tmp_path / '[/b].flac'}" in answer.stderr
+    assert "'[/b]other' is not taken" in answer.stderr

@@ -6,14 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidzam_platform.classifiers import decision
 from tidzam_platform.errors import InvalidNameError
 from tidzam_platform.labels.class_paths import (
     MAX_PATH_LENGTH,
+    NO_SIGNAL,
+    UNKNOWN,
     ancestors,
     is_within,
     join_label,
     parent,
     valid_class_path,
+    valid_label,
     with_ancestors,
 )
 
@@ -70,3 +74,25 @@ def test_a_label_with_its_parent_becomes_a_path() -> None:
     assert join_label("noise", "") == "noise"
     with pytest.raises(InvalidNameError):
         join_label("Bird", "animal")
+
+
+@pytest.mark.parametrize(
+    ("label", "above", "instead"),
+    [
+        ("unknown", None, "other"),
+        ("bird", "unknown", "other"),
+        ("unknown", "unknown", "other"),
+        ("no_signal", None, "no_signal-silence"),
+        ("no_signal", "no_signal", "no_signal-silence"),
+    ],
+)
+def test_an_answer_of_the_decision_is_no_label(label: str, above: str | None, instead: str) -> None:
+    with pytest.raises(InvalidNameError, match=f"cannot be a label.*{instead}"):
+        join_label(label, above)
+
+
+def test_a_label_may_lie_below_no_signal_or_only_look_like_an_answer() -> None:
+    assert join_label("silence", "no_signal") == "no_signal-silence"
+    assert join_label("unknown", "birds") == "birds-unknown"
+    assert valid_label("unknown_bird") == "unknown_bird"
+    assert (UNKNOWN, NO_SIGNAL) == (decision.UNKNOWN, decision.NO_SIGNAL)

@@ -73,3 +73,22 @@ def test_a_missing_file_and_other_encodings_are_refused(tmp_path: Path) -> None:
 def test_no_text_makes_it_fail_in_another_way(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     with contextlib.suppress(LabelError):
         read_label_csv(write(tmp_path_factory.mktemp("csv"), "file,label,parent,group\n" + text))
+
+
+def test_a_symbolic_link_that_leads_outside_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    (folder / "in").mkdir(parents=True)
+    (tmp_path / "outside.wav").touch()
+    (folder / "in" / "real.wav").touch()
+    (folder / "link.wav").symlink_to(tmp_path / "outside.wav")
+    (folder / "inside.wav").symlink_to("in/real.wav")
+    (folder / "away").symlink_to(tmp_path)
+    for name, link in (("link.wav", "link.wav"), ("away/outside.wav", "away")):
+        with pytest.raises(LabelError, match="is a symbolic link to") as caught:
+            read_label_csv(write(folder, f"file,label\n{name},rain\n"))
+        assert f"{folder / link} is a symbolic link" in str(caught.value)
+    (entry,) = read_label_csv(write(folder, "file,label\ninside.wav,rain\n"))
+    assert entry.path == (folder / "in" / "real.wav").resolve()
+    (folder / "circle.wav").symlink_to("circle.wav")
+    with pytest.raises(LabelError, match="in a circle"):
+        read_label_csv(write(folder, "file,label\ncircle.wav,rain\n"))

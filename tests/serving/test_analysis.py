@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +133,44 @@ def test_without_a_generation_the_error_says_how_to_make_one(
     failed = run_here(["analyze", "--local", trained_home.site.held_out], tmp_path / "empty")
     assert failed.returncode == 1
     assert "./tidzam generation run" in failed.stderr
+
+
+def test_a_channel_that_the_file_does_not_have_is_refused_with_how_many_it_has(
+    trained_home: TrainedHome, tmp_path: Path
+) -> None:
+    mono, four = tmp_path / "mono.wav", tmp_path / "four.wav"
+    write_audio(mono, np.zeros((1, 24_000), np.float32), 24_000, codec="wav")
+    write_audio(four, np.zeros((4, 24_000), np.float32), 24_000, codec="wav")
+    command = ["analyze", "--local", "--json", "--channel"]
+    refused = run_here([*command, "9", four], trained_home.folder)
+    assert refused.returncode == 2
+    assert f"{four} has 4 channels: there is no --channel 9" in refused.stderr
+    some = run_here([*command, "4", mono, four], trained_home.folder)
+    assert some.returncode == 2
+    answer = last_line(some.stdout)
+    assert {event["channel"] for event in answer["events"]} == {4}
+    assert [one["file"] for one in answer["unusable"]] == [str(mono)]
+    assert "1 channel:" in answer["unusable"][0]["error"]
+
+
+def test_names_from_anywhere_lose_no_result(trained_home: TrainedHome, tmp_path: Path) -> None:
+    bad, good = tmp_path / "[" / "x].opus", tmp_path / "q[red]w.wav"
+    bad.parent.mkdir()
+    bad.write_text("no audio")
+    write_audio(good, np.zeros((1, 48_000), np.float32), 24_000, codec="wav")
+    odd = good.with_name(os.fsdecode(b"\xff.wav"))
+    odd.write_bytes(good.read_bytes())
+    shown = run_here(["analyze", "--local", bad, good, odd], trained_home.folder)
+    assert shown.returncode == 2, shown.stderr
+    assert "q[red]w.wav, heard by" in shown.stdout
+    assert "\\udcff.wav, heard by" in shown.stdout
+    assert str(bad) in shown.stderr
+    listed = run_here(["analyze", "--local", "--csv", odd], trained_home.folder).stdout
+    assert "\\udcff.wav" in listed
+    assert listed.encode()
+
+
+def test_windows_without_json_is_wrong_usage(tmp_path: Path) -> None:
+    refused = run_here(["analyze", "--windows", "x.opus"], tmp_path)
+    assert refused.returncode == 2
+    assert "--windows goes with --json" in refused.stderr

@@ -17,10 +17,11 @@ DEADLINE_S = 120.0
 def cli_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Our environment without the caller's TIDZAM_* and configuration file, with ``home`` as data folder."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("TIDZAM_")}
+    config = home / "tidzam.toml"
     return {
         **kept,
         "TIDZAM_HOME": str(home),
-        CONFIG_FILE_VARIABLE: str(home / "tidzam.toml"),
+        CONFIG_FILE_VARIABLE: str(config) if config.exists() else os.devnull,
         "PYTHONWARNINGS": "default",
         **(extra or {}),
     }

@@ -15,6 +15,7 @@ SIZE = SiteSize(clips_per_class=6, groups_per_class=3, recording_s=20, channels=
 TINY_TRAINING = {
     "TIDZAM_TRAINING__MAX_EPOCHS": "4",
     "TIDZAM_TRAINING__WINDOWS_PER_EPOCH": "512",
+    "TIDZAM_TRAINING__BATCH_SIZE": "16",
     "TIDZAM_GATE__MIN_MACRO_F1": "0.1",
 }
 

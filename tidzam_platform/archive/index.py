@@ -10,9 +10,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, TypeVar
@@ -30,6 +29,7 @@ from tidzam_platform.catalog.tables import Recording
 from tidzam_platform.crash_points import reach
 from tidzam_platform.errors import ArchiveError
 from tidzam_platform.files import exclusive
+from tidzam_platform.look_ahead import futures_ahead
 from tidzam_platform.settings import load_settings
 
 THREADS: Final = 2  # hashing waits for the disk, probing for a child process
@@ -144,17 +144,12 @@ class _Run:
 
     def _read(self, chunk: list[Entry]) -> Generator[Reading | None]:
         """Readings in the order of ``chunk``, None for a file that could not be read."""
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="archive-index") as pool:
-            waiting: deque[tuple[Entry, Future[Reading]]] = deque()
-            try:
-                for entry in chunk:
-                    waiting.append((entry, pool.submit(read, entry, self._facts_of)))
-                    if len(waiting) >= READ_AHEAD:
-                        yield self._outcome(*waiting.popleft())
-                while waiting:
-                    yield self._outcome(*waiting.popleft())
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+        futures = futures_ahead(
+            lambda entry: read(entry, self._facts_of), chunk, threads=THREADS, ahead=READ_AHEAD
+        )
+        with contextlib.closing(futures):
+            for entry, reading in futures:
+                yield self._outcome(entry, reading)
 
     def _outcome(self, entry: Entry, reading: Future[Reading]) -> Reading | None:
         try:

@@ -7,15 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from tidzam_platform.errors import CatalogError
+from tidzam_platform.errors import CatalogError, SettingsError
 
 SCHEMA_HEAD: Final = "0001"  # newest file in migrations/versions; a test holds the two together
 _SQLITE_BUSY_MS: Final = 30_000  # writers of other processes are awaited this long
 _READ_ONLY: Final = "tidzam_read_only"
+_SUPPORTED: Final = "write sqlite:///path or postgresql://user:password@host/name"
+_DRIVERS: Final = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -32,17 +39,20 @@ class Catalog:
         """Connect, create or migrate the schema where it is behind.
 
         Raises:
-            CatalogError: the URL is wrong, the server does not answer, or the schema is newer than this code.
+            SettingsError: the URL cannot be read, or names a database that is not supported.
+            CatalogError: the server does not answer, or the schema is newer than this code.
         """
+        parsed = parsed_url(url)
+        shown = parsed.render_as_string(hide_password=True)
         try:
-            engine = _engine(url)
+            engine = _engine(parsed)
         except (SQLAlchemyError, OSError) as error:
-            raise CatalogError(f"the catalog {_shown(url)} cannot be opened: {error}") from error
+            raise CatalogError(f"the catalog {shown} cannot be opened: {_reason(error)}") from error
         try:
             _bring_up_to_date(engine)
         except SQLAlchemyError as error:
             engine.dispose()
-            raise CatalogError(f"the catalog {_shown(url)} cannot be opened: {error}") from error
+            raise CatalogError(f"the catalog {shown} cannot be opened: {_reason(error)}") from error
         except CatalogError:
             engine.dispose()
             raise
@@ -70,21 +80,29 @@ def _answered() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        raise CatalogError(f"the catalog did not answer: {error}") from error
+        raise CatalogError(f"the catalog did not answer: {_reason(error)}") from error
 
 
-def _shown(url: str) -> str:
-    """The URL without its password."""
+def _reason(error: Exception) -> str:
+    """One line of what the database said, without the statement and SQLAlchemy's links."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())
+
+
+def parsed_url(url: str) -> URL:
+    """The URL of a catalog with the driver that we use; SettingsError if it cannot be read or is of another kind."""
     try:
-        return make_url(url).render_as_string(hide_password=True)
-    except SQLAlchemyError:
-        return "(its URL cannot be read: write sqlite:///path or postgresql://user:password@host/name)"
+        parsed = make_url(url)
+    except (SQLAlchemyError, ValueError) as error:  # ValueError: of the port; the text may hold a password
+        raise SettingsError(f"database_url (TIDZAM_DATABASE_URL) cannot be read: {_SUPPORTED}") from error
+    driver = _DRIVERS.get(parsed.drivername)
+    if driver is None:
+        raise SettingsError(
+            f"database_url (TIDZAM_DATABASE_URL): {parsed.drivername!r} is not supported: {_SUPPORTED}"
+        )
+    return parsed.set(drivername=driver)
 
 
-def _engine(url: str) -> Engine:
-    parsed = make_url(url)
-    if parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
+def _engine(parsed: URL) -> Engine:
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed, pool_pre_ping=True)
     if parsed.database:

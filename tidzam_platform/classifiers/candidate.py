@@ -1,28 +1,27 @@
-"""From a dataset version to a trained, evaluated classifier in the store: made once for the same ingredients."""
+"""From a dataset version to a trained, evaluated tree in the store: made once for the same ingredients."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from tidzam_platform import crash_points
-from tidzam_platform.classifiers.evaluation import Evaluation, confusion_picture, evaluate_expert
-from tidzam_platform.classifiers.expert import Expert
+from tidzam_platform.classifiers.code_version import code_version
+from tidzam_platform.classifiers.evaluation import Evaluation, confusion_picture, evaluate_tree
 from tidzam_platform.classifiers.features import ClipFeatures, load_clips
-from tidzam_platform.classifiers.front_end import FrontEnd
-from tidzam_platform.classifiers.training import Epoch, train_expert
+from tidzam_platform.classifiers.front_end import FrontEnd, preset
+from tidzam_platform.classifiers.trained_tree import TrainedTree
+from tidzam_platform.classifiers.training import Epoch, Resumable, fit_tree
+from tidzam_platform.classifiers.tree.shape import tree_of
+from tidzam_platform.classifiers.tree.spec import TreeSpec
 from tidzam_platform.datasets.build import load_manifest
+from tidzam_platform.datasets.manifest import Manifest
 from tidzam_platform.errors import TrainingError
 from tidzam_platform.home import Home
 
-SELECTOR: Final = "selector"  # the first expert of the tree
-ARCHITECTURE: Final = "compact"
-_CODE_FOLDERS: Final = ("classifiers", "audio")  # whose code decides what weights come out
 _FINGERPRINT_LENGTH: Final = 32
 
 
@@ -50,24 +49,16 @@ class Candidate:
     code_version: str
 
 
-@lru_cache(maxsize=1)
-def code_version() -> str:
-    """Hash of the source code that weights depend on."""
-    digest = hashlib.sha256()
-    package = Path(__file__).resolve().parent.parent
-    for folder in _CODE_FOLDERS:
-        for path in sorted((package / folder).rglob("*.py")):
-            digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def fingerprint_of(home: Home, dataset_version: str, front_end: FrontEnd) -> str:
-    """Hash of everything that decides the weights: data, settings, front end, architecture, code."""
+def fingerprint_of(home: Home, dataset_version: str, spec: TreeSpec, front_end: FrontEnd) -> str:
+    """Hash of everything that decides the weights: data, tree, settings, front end, code."""
+    settings = home.settings
     ingredients = {
         "dataset_version": dataset_version,
-        "training": home.settings.training.model_dump(),
+        "tree": spec.to_dict(),
+        "training": settings.training.model_dump(),
+        "precision": settings.decision.precision,
+        "threshold": settings.decision.threshold,
         "front_end": front_end.to_dict(),
-        "architecture": ARCHITECTURE,
         "code": code_version(),
     }
     return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()[:_FINGERPRINT_LENGTH]
@@ -76,36 +67,57 @@ def fingerprint_of(home: Home, dataset_version: str, front_end: FrontEnd) -> str
 def make_candidate(home: Home, dataset_version: str, watcher: Watcher | None = None) -> Candidate:
     """Train and evaluate on a dataset version, or return what the same ingredients gave before.
 
+    A training that was killed goes on from the epoch that ended last.
+
     Raises:
         DatasetError: no such version.
         TrainingError: too few classes, or no test clips.
     """
     watcher = watcher or Watcher()
-    front_end = FrontEnd()
-    fingerprint = fingerprint_of(home, dataset_version, front_end)
+    settings = home.settings
+    manifest = load_manifest(home.catalog, home.store, dataset_version)
+    front_end = preset(settings.tree.front_end)
+    spec = tree_of(_trained_classes(manifest), settings.tree)
+    fingerprint = fingerprint_of(home, dataset_version, spec, front_end)
     prefix = f"classifiers/{fingerprint}"
     evaluation_key = f"{prefix}/evaluation.json"  # written last: where it stands, everything stands
     if not home.store.exists(evaluation_key):
-        clips = _clips_of(home, dataset_version, front_end, watcher)
-        expert, history = train_expert(
-            SELECTOR,
+        resumable = Resumable(settings.home / "training", fingerprint)
+        watcher.clips_to_decode(manifest.clips)
+        clips = load_clips(home.store, manifest, front_end, watcher.clip_decoded)
+        tree, history = fit_tree(
+            spec,
             clips,
             front_end,
-            home.settings.training,
-            architecture=ARCHITECTURE,
-            on_epoch=lambda epoch: watcher.epoch_ended(epoch, home.settings.training.max_epochs),
+            settings.training,
+            settings.decision,
+            on_epoch=lambda epoch: watcher.epoch_ended(epoch, settings.training.max_epochs),
+            resumable=resumable,
         )
-        evaluation = evaluate_expert(expert, [clip for clip in clips if clip.side == "test"])
+        origin = {
+            "dataset_version": dataset_version,
+            "code_version": code_version(),
+            "fingerprint": fingerprint,
+        }
+        tree = replace(tree, origins={expert.name: origin for expert in spec.experts})
+        evaluation = evaluate_tree(tree, _test_side(clips))
         crash_points.reach("training.evaluated")
-        expert.save(home.store, prefix)
+        tree.save(home.store, prefix)
         home.store.put_bytes(f"{prefix}/confusion.png", confusion_picture(evaluation))
         report = {**evaluation.to_dict(), "epochs": [asdict(epoch) for epoch in history]}
         crash_points.reach("training.saved")
         home.store.put_bytes(evaluation_key, json.dumps(report).encode())
         crash_points.reach("training.completed")
+        resumable.forget()
     return Candidate(
         fingerprint, dataset_version, prefix, json.loads(home.store.get_bytes(evaluation_key)), code_version()
     )
+
+
+def experts_of(home: Home, candidate: Candidate) -> dict[str, dict[str, str]]:
+    """What a generation's manifest says of each expert: data, weights and code that made it."""
+    tree = json.loads(home.store.get_bytes(f"{candidate.prefix}/tree.json"))
+    return {name: {**origin, "weights": candidate.prefix} for name, origin in tree["origins"].items()}
 
 
 def evaluate_beside(
@@ -116,22 +128,25 @@ def evaluate_beside(
     Raises:
         TrainingError: they have no test class in common.
     """
-    experts = [Expert.load(home.store, prefix), Expert.load(home.store, incumbent_prefix)]
-    common = set(experts[0].outputs) & set(experts[1].outputs)
+    trees = [TrainedTree.load(home.store, prefix), TrainedTree.load(home.store, incumbent_prefix)]
+    common = set(trees[0].spec.leaves) & set(trees[1].spec.leaves)
     manifest = load_manifest(home.catalog, home.store, dataset_version)
     figures = []
-    for expert in experts:
-        clips = load_clips(home.store, manifest, expert.front_end, sides=frozenset({"test"}))
+    for tree in trees:
+        clips = load_clips(home.store, manifest, tree.front_end, sides=frozenset({"test"}))
         tested = [clip for clip in clips if common.issuperset(clip.class_paths)]
         if not tested:
             raise TrainingError("candidate and incumbent have no test class in common")
-        figures.append(evaluate_expert(expert, tested))
+        figures.append(evaluate_tree(tree, tested))
     return figures[0], figures[1]
 
 
-def _clips_of(
-    home: Home, dataset_version: str, front_end: FrontEnd, watcher: Watcher
-) -> Sequence[ClipFeatures]:
-    manifest = load_manifest(home.catalog, home.store, dataset_version)
-    watcher.clips_to_decode(manifest.clips)
-    return load_clips(home.store, manifest, front_end, watcher.clip_decoded)
+def _trained_classes(manifest: Manifest) -> list[str]:
+    """Classes that have a clip to train on, ascending."""
+    return sorted(
+        {row.class_path for row in manifest.rows if row.verdict == "present" and row.side == "train"}
+    )
+
+
+def _test_side(clips: Sequence[ClipFeatures]) -> list[ClipFeatures]:
+    return [clip for clip in clips if clip.side == "test"]

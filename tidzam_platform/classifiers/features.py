@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from tidzam_platform.audio import read_audio
 from tidzam_platform.classifiers.front_end import FrontEnd, log_mel
 from tidzam_platform.datasets.manifest import Manifest, ManifestRow
 from tidzam_platform.datasets.sides import Side
+from tidzam_platform.look_ahead import map_ahead
 from tidzam_platform.store import ObjectStore
 
 _DECODERS = 2  # ffmpeg processes at once; a decoder uses one core
@@ -53,8 +54,10 @@ def load_clips(
         if row.verdict == "present" and row.side in sides:
             rows_of_clip.setdefault(row.clip_sha256, []).append(row)
     clips = []
-    with ThreadPoolExecutor(_DECODERS) as decoders:
-        decoded = decoders.map(lambda rows: decode_clip(store, rows[0], front_end), rows_of_clip.values())
+    decoded = map_ahead(
+        lambda rows: decode_clip(store, rows[0], front_end), rows_of_clip.values(), threads=_DECODERS
+    )
+    with closing(decoded):
         for (sha256, rows), audio in zip(rows_of_clip.items(), decoded, strict=True):
             features, offsets = clip_features(audio, front_end)
             classes = tuple(sorted({row.class_path for row in rows}))
@@ -100,3 +103,10 @@ def patches_on_grid(clips: Sequence[ClipFeatures], front_end: FrontEnd) -> npt.N
     """All patches that evaluation looks at, float32 ``[patches, frames, bands]``, clip after clip."""
     length = front_end.patch_frames
     return np.stack([clip.log_mel[offset : offset + length] for clip in clips for offset in clip.offsets])
+
+
+def mean_by_clip(scores: npt.NDArray[np.float32], clips: Sequence[ClipFeatures]) -> npt.NDArray[np.float64]:
+    """Soft vote: mean over the windows of each clip, float64 ``[clips, columns]``."""
+    starts = np.cumsum([0, *(len(clip.offsets) for clip in clips)])
+    counts = np.diff(starts)[:, np.newaxis]
+    return np.asarray(np.add.reduceat(scores.astype(np.float64), starts[:-1], axis=0) / counts)

@@ -68,9 +68,9 @@ def index(
     else:
         _print_report(report)
     for warning in report.warnings.lines():
-        remarks.print(f"warning: {warning}", style="yellow", markup=False)
+        remarks.print(f"warning: {warning}", style="yellow")
     for failure in report.unusable.lines():
-        remarks.print(f"unusable: {failure}", style="red", markup=False)
+        remarks.print(f"unusable: {failure}", style="red")
 
 
 @archive.command("list")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tidzam_platform.audio import AudioInfo, probe
-from tidzam_platform.cli.output import json_option, print_json, print_table
+from tidzam_platform.cli.output import json_option, print_json, print_line, print_table, remarks
 from tidzam_platform.errors import AudioError
 
 
@@ -89,12 +89,12 @@ def _print(found: list[tuple[Path, AudioInfo | AudioError]]) -> None:
         print_table("Audio files", ("file", "container", "codec", "rate", "channels", "length"), rows)
     for file, info in usable:
         for start_s, end_s in info.holes:
-            click.echo(f"{file.name}: audio is missing from {start_s:.3f} s to {end_s:.3f} s")
+            print_line(f"{file.name}: audio is missing from {start_s:.3f} s to {end_s:.3f} s")
         if info.truncated:
-            click.echo(
+            print_line(
                 f"{file.name}: cut: audio is missing after {info.seconds:.3f} s or where parts were joined"
             )
     if len(found) > 1:  # of a single one the command's own message says it
         for _, result in found:
             if isinstance(result, AudioError):
-                click.secho(f"unusable: {result}", fg="red", err=True)
+                remarks.print(f"unusable: {result}", style="red")

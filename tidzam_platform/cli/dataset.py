@@ -27,7 +27,8 @@ def import_(ctx: click.Context, labels: Path, annotator: str, as_json: bool) -> 
     """Import labelled audio: LABELS is a CSV file, or a folder with one folder a class.
 
     The CSV has the columns file and label, and where known parent (the class one level up) and group (clips of
-    one group are never split between training and test). Doing it again adds nothing.
+    one group are never split between training and test). Doing it again adds nothing. Exit code 2 if any file
+    cannot be used; the others are imported.
 
     \b
     Examples:
@@ -37,6 +38,7 @@ def import_(ctx: click.Context, labels: Path, annotator: str, as_json: bool) -> 
     from dataclasses import asdict
 
     from tidzam_platform.datasets.importer import import_labels, read_labels
+    from tidzam_platform.errors import AudioError
     from tidzam_platform.files import exclusive
     from tidzam_platform.home import Home
 
@@ -55,11 +57,11 @@ def import_(ctx: click.Context, labels: Path, annotator: str, as_json: bool) -> 
         )
         print_table("labels", ["class", "clips"], report.classes.items())
     for warning in report.warnings:
-        remarks.print(f"[yellow]{warning}")
+        remarks.print(warning, style="yellow")
     for bad in report.unusable:
-        remarks.print(f"[red]not imported: {bad['error']}")
+        remarks.print(f"not imported: {bad['error']}", style="red")
     if report.unusable:
-        ctx.exit(1)
+        ctx.exit(AudioError.exit_code)
 
 
 @dataset.command()
@@ -93,7 +95,7 @@ def build(as_json: bool) -> None:
         ],
     )
     for name, reason in made.summary["not_split"].items():
-        remarks.print(f"[yellow]{name}: {reason}")
+        remarks.print(f"{name}: {reason}", style="yellow")
 
 
 @dataset.command("list")

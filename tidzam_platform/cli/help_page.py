@@ -30,6 +30,8 @@ COMMANDS = (
     ("Learning", (
         ("dataset", "import labelled clips, build dataset versions"),
         ("generation", "train, evaluate and serve a generation of classifiers"),
+        ("evaluate", "score a generation on labelled clips or recordings"),
+        ("bench", "measure quality and speed beside a reference"),
         ("dagster", "the same as a data platform in the browser"),
     )),
     ("Running", (

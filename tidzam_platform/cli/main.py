@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from tidzam_platform import __version__
 from tidzam_platform.cli import help_page
+from tidzam_platform.cli.output import shown
 from tidzam_platform.errors import TidzamError
+from tidzam_platform.operations.termination import Terminated
 
 COMMANDS_GROUP = "tidzam.commands"
 _EXIT_INTERRUPTED = 130  # what shells report for SIGINT
+_EXIT_TERMINATED = 143  # and for SIGTERM
+_EXIT_SYSTEM_ERROR: Final = 1
+_REMEDIES: Final = {
+    errno.ENOSPC: "free some space there, or keep the data elsewhere with --home",
+    errno.EDQUOT: "free some space there, or keep the data elsewhere with --home",
+    errno.EACCES: "give yourself the right to it, or keep the data elsewhere with --home",
+    errno.EPERM: "give yourself the right to it, or keep the data elsewhere with --home",
+    errno.EROFS: "the disk is mounted read-only; keep the data elsewhere with --home",
+    errno.EMFILE: "raise the number of open files (ulimit -n)",
+}
 
 
 class _Commands(click.Group):
@@ -46,6 +59,15 @@ class _Commands(click.Group):
         return None
 
 
+class _HomeFolder(click.Path):
+    """A folder by name; an empty name, which an unset shell variable leaves, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("an empty name is no folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @click.group(
     cls=_Commands,
     invoke_without_command=True,
@@ -54,7 +76,7 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="tidzam")
 @click.option(
     "--home",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=_HomeFolder(path_type=Path, file_okay=False),
     help="The data folder (default: TIDZAM_HOME or var/).",
 )
 @click.pass_context
@@ -67,23 +89,50 @@ def cli(ctx: click.Context, home: Path | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; exits with the error's own code, 2 for wrong usage, 130 after Ctrl-C."""
+    """Run the command line; exits with the error's own code, 2 for wrong usage, 130 after Ctrl-C, 143 after SIGTERM.
+
+    What the operating system refuses (a full disk, no right to a file) is one line and exit code 1.
+    """
     try:
-        sys.exit(cli.main(arguments, prog_name="tidzam", standalone_mode=False) or 0)
+        code = cli.main(arguments, prog_name="tidzam", standalone_mode=False) or 0
+        sys.stdout.flush()  # here, so that a full disk is told as one
+        sys.exit(code)
     except TidzamError as error:
-        click.secho(f"tidzam: {error}", fg="red", err=True)
+        click.secho(shown(f"tidzam: {error}"), fg="red", err=True)
         sys.exit(error.exit_code)
     except click.exceptions.Exit as finished:
         sys.exit(finished.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as stopped:
         click.secho("tidzam: stopped", err=True)
-        sys.exit(_EXIT_INTERRUPTED)
+        # Click raises Abort from what it caught.
+        terminated = isinstance(stopped.__cause__ or stopped, Terminated)
+        sys.exit(_EXIT_TERMINATED if terminated else _EXIT_INTERRUPTED)
     except BrokenPipeError:  # the reader of our output is gone, e.g. `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        click.secho(shown(f"tidzam: {_said(error)}"), fg="red", err=True)
+        _drop_unwritable_output()
+        sys.exit(_EXIT_SYSTEM_ERROR)
+
+
+def _said(error: OSError) -> str:
+    """What the operating system refused, where, and how to mend it; one line."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    where = f"{error.filename}: " if error.filename is not None else "writing failed: " if full else ""
+    remedy = _REMEDIES.get(error.errno or 0)
+    return f"{where}{error.strerror or error}{f'; {remedy}' if remedy else ''}"
+
+
+def _drop_unwritable_output() -> None:
+    """Python writes what is left at its end, and would fail there once more, with a traceback."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

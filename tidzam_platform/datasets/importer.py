@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 
 from tidzam_platform import crash_points
 from tidzam_platform.audio import AudioInfo, probe
+from tidzam_platform.audio.opening import opened
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Annotation, Clip, Group
 from tidzam_platform.clock import utc_now
 from tidzam_platform.errors import AudioError
-from tidzam_platform.files import sha256_of_file
+from tidzam_platform.files import sha256_of_handle
 from tidzam_platform.labels.csv_reader import read_label_csv
 from tidzam_platform.labels.folder_reader import read_label_folder
 from tidzam_platform.labels.labelled_file import LabelledFile
@@ -32,7 +33,10 @@ _PROBES: Final = 4  # files looked at once: each may wait for a decoder's proces
 
 @dataclass
 class ImportReport:
-    """What an import did. ``skipped`` files were there already, with the same labels."""
+    """What an import did. ``skipped`` files were there already, with the same labels.
+
+    ``classes`` counts the clips of this import that the catalog holds after it; a copy counts once.
+    """
 
     added: int = 0
     relabelled: int = 0
@@ -69,6 +73,7 @@ def import_labels(
     the group that it was first given. A file that cannot be used is reported and the others go on.
     """
     report = ImportReport()
+    classes = Counter[str]()
     hashed = _hash_and_merge(entries, report)
     pending = iter(hashed.items())
     while batch := list(islice(pending, _BATCH)):
@@ -84,10 +89,11 @@ def import_labels(
         with catalog.session() as session:
             for item in stored:
                 _record(session, item, annotator, report)
+                classes.update(item.entry.class_paths)
             crash_points.reach("import.recorded")
         crash_points.reach("import.committed")
         progress(len(batch))
-    report.classes = dict(sorted(Counter(name for entry in entries for name in entry.class_paths).items()))
+    report.classes = dict(sorted(classes.items()))
     return report
 
 
@@ -95,12 +101,12 @@ def _hash_and_merge(entries: Sequence[LabelledFile], report: ImportReport) -> di
     """Entries by the hash of their audio; copies of one file become one entry with the classes of all."""
     merged: dict[str, LabelledFile] = {}
     for entry in entries:
-        if not entry.path.is_file():
-            report.unusable.append(
-                {"file": str(entry.path), "error": f"{entry.where}: {entry.path} is not a file"}
-            )
+        try:
+            with opened(entry.path) as handle:
+                sha256 = sha256_of_handle(handle)
+        except AudioError as error:
+            report.unusable.append({"file": str(entry.path), "error": f"{entry.where}: {error}"})
             continue
-        sha256 = sha256_of_file(entry.path)
         first = merged.get(sha256)
         if first is None:
             merged[sha256] = entry

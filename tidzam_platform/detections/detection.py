@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from tidzam_platform.classifiers.decision import NO_SIGNAL, UNKNOWN
 from tidzam_platform.classifiers.events import Event
+from tidzam_platform.labels.class_paths import is_within
 from tidzam_platform.names import channel as channel_name
 
 _ID_LENGTH = 24
@@ -36,8 +37,8 @@ class Detection:
 
 
 def is_detection(event: Event) -> bool:
-    """Whether an event says what was heard; ``unknown`` and ``no_signal`` do not."""
-    return event.class_path not in (UNKNOWN, NO_SIGNAL)
+    """Whether an event says what was heard; ``unknown``, ``no_signal`` and classes below it (silence) do not."""
+    return event.class_path != UNKNOWN and not is_within(event.class_path, NO_SIGNAL)
 
 
 def detection_of(event: Event, generation: int, source: str, time_zero: datetime, rate_hz: int) -> Detection:

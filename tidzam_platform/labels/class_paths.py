@@ -8,6 +8,8 @@ from typing import Final
 from tidzam_platform.errors import InvalidNameError
 
 SEPARATOR: Final = "-"
+UNKNOWN: Final = "unknown"
+NO_SIGNAL: Final = "no_signal"
 MAX_PATH_LENGTH: Final = 255
 _SEGMENT = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 
@@ -44,11 +46,31 @@ def is_within(path: str, ancestor: str) -> bool:
     return path == ancestor or path.startswith(ancestor + SEPARATOR)
 
 
+def valid_label(path: str) -> str:
+    """Return ``path`` if it is a class path that a clip may be labelled with, else raise InvalidNameError.
+
+    ``unknown`` and ``no_signal`` are answers of the decision, which no class may be taken for: nothing lies at or
+    below ``unknown``; below ``no_signal`` there may be classes, like ``no_signal-silence``.
+    """
+    valid_class_path(path)
+    if is_within(path, UNKNOWN):
+        raise InvalidNameError(
+            f"{path!r} cannot be a label: {UNKNOWN} is the answer where no class is sure. "
+            "Name what is heard, e.g. other, or leave the clip out"
+        )
+    if path == NO_SIGNAL:
+        raise InvalidNameError(
+            f"{path!r} cannot be a label: it is the answer where it is too quiet. "
+            f"Name a class below it, e.g. {NO_SIGNAL}{SEPARATOR}silence (label silence, parent {NO_SIGNAL})"
+        )
+    return path
+
+
 def join_label(label: str, parent_label: str | None) -> str:
-    """Class path of a label with its parent: (``bird``, ``animal``) gives ``animal-bird``.
+    """Class path, fit to label a clip, of a label with its parent: (``bird``, ``animal``) gives ``animal-bird``.
 
     A class that is its own parent stays single, and so does one without a parent.
     """
     if not parent_label or parent_label == label:
-        return valid_class_path(label)
-    return valid_class_path(f"{parent_label}{SEPARATOR}{label}")
+        return valid_label(label)
+    return valid_label(f"{parent_label}{SEPARATOR}{label}")

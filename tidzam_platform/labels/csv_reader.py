@@ -53,10 +53,15 @@ def read_label_csv(csv_file: Path) -> list[LabelledFile]:
 
 def _read_row(folder: Path, row: Mapping[str, str | None], where: str) -> LabelledFile:
     name = (row["file"] or "").strip()
-    path = (folder / name.replace("\0", "")).resolve()
+    try:
+        path = (folder / name.replace("\0", "")).resolve()
+    except RuntimeError as error:  # Path.resolve's word for links that lead in a circle
+        raise LabelError(f"{where}: {name!r} is a symbolic link that leads in a circle") from error
     if not name or "\0" in name or not path.is_relative_to(folder.resolve()):
-        raise LabelError(f"{where}: {name!r} does not lie below {folder}")
+        raise LabelError(f"{where}: {name!r} does not lie below {folder}{_link_on_the_way(folder, name)}")
     group = (row.get("group") or "").strip() or None
+    if group and "\0" in group:
+        raise LabelError(f"{where}: a group's name cannot hold a null byte")
     if group and len(group) > MAX_GROUP_LENGTH:
         raise LabelError(f"{where}: a group's name has {MAX_GROUP_LENGTH} characters at most")
     try:
@@ -64,3 +69,13 @@ def _read_row(folder: Path, row: Mapping[str, str | None], where: str) -> Labell
     except InvalidNameError as error:
         raise LabelError(f"{where}: {error}") from error
     return LabelledFile(path, (class_path,), group, where)
+
+
+def _link_on_the_way(folder: Path, name: str) -> str:
+    """What to say of the symbolic link that leads ``name`` outside ``folder``; empty if there is none."""
+    for path in (place := folder / name.replace("\0", ""), *place.parents):
+        if path == folder:
+            break
+        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+            return f": {path} is a symbolic link to {path.resolve()}; copy the file there instead"
+    return ""

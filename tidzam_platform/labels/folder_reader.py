@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tidzam_platform.errors import InvalidNameError, LabelError
-from tidzam_platform.labels.class_paths import SEPARATOR, is_within, valid_class_path
+from tidzam_platform.labels.class_paths import SEPARATOR, is_within, valid_label
 from tidzam_platform.labels.labelled_file import LabelledFile
 
 AUDIO_SUFFIXES: Final = frozenset(
@@ -37,18 +37,35 @@ def read_label_folder(folder: Path) -> list[LabelledFile]:
     Neighbours are kept together: files of one folder whose names differ only in a trailing number are one group.
 
     Raises:
-        LabelError: no such folder, no audio in it, audio outside a class's folder, or a folder's name is no class.
+        LabelError: no such folder, no audio in it, audio outside a class's folder, a folder's name is no class, or
+            a symbolic link leads outside.
     """
     if not folder.is_dir():
         raise LabelError(f"{folder}: no such folder")
     root = folder.resolve()
-    files = sorted(
-        path for path in root.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
-    )
-    files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(root).parts)]
+    files = []
+    for path in sorted(root.rglob("*")):
+        if any(part.startswith(".") for part in path.relative_to(root).parts):
+            continue
+        _refuse_link_outside(root, path)
+        if path.suffix.lower() in AUDIO_SUFFIXES and not path.is_dir():
+            files.append(path)
     if not files:
         raise LabelError(f"{folder} holds no audio files ({', '.join(sorted(AUDIO_SUFFIXES))})")
     return [_labelled(root, path) for path in files]
+
+
+def _refuse_link_outside(root: Path, path: Path) -> None:
+    if not path.is_symlink():
+        return
+    try:
+        target = path.resolve()
+    except RuntimeError as error:  # Path.resolve's word for links that lead in a circle
+        raise LabelError(f"{path} is a symbolic link that leads in a circle: remove it") from error
+    if not target.is_relative_to(root):
+        raise LabelError(
+            f"{path} is a symbolic link to {target}, outside {root}: copy the files there, or import from {target}"
+        )
 
 
 def _labelled(root: Path, path: Path) -> LabelledFile:
@@ -62,8 +79,10 @@ def _labelled(root: Path, path: Path) -> LabelledFile:
             name if not class_path or is_within(name, class_path) else f"{class_path}{SEPARATOR}{name}"
         )
     try:
-        valid_class_path(class_path)
+        valid_label(class_path)
     except InvalidNameError as error:
         raise LabelError(f"{path.parent}: {error}") from error
-    stem = _COUNTER.sub("", path.stem) or path.stem
+    # a name that is not UTF-8 holds surrogates, which no database takes
+    name = path.stem.encode("utf-8", "backslashreplace").decode()
+    stem = _COUNTER.sub("", name) or name
     return LabelledFile(path, (class_path,), f"{class_path}/{stem}"[:200], str(path))

@@ -12,9 +12,8 @@ from importlib.metadata import PackageNotFoundError, distributions, requires, ve
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import make_url
-
 from tidzam_platform.catalog import Catalog
+from tidzam_platform.catalog.database import parsed_url
 from tidzam_platform.errors import SettingsError, TidzamError
 from tidzam_platform.operations import stamp
 from tidzam_platform.operations.system_parts import PARTS, SystemPart, install_command
@@ -116,12 +115,12 @@ def _home(home: Path) -> Finding:
 
 def _catalog(settings: Settings) -> Finding:
     try:
-        url = make_url(settings.catalog_url)
+        url = parsed_url(settings.catalog_url)
         shown = url.render_as_string(hide_password=True)
         if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
             return Finding("catalog", True, True, f"{shown} (not made yet)")
         Catalog.open(settings.catalog_url).close()
-    except (TidzamError, ValueError) as error:
+    except TidzamError as error:
         return Finding("catalog", False, True, "", remedy=str(error))
     return Finding("catalog", True, True, shown)
 

@@ -1,0 +1,1 @@
+"""Benchmarks of inference: what serves, measured beside what others would do."""

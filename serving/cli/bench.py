@@ -1,0 +1,132 @@
+"""``./tidzam bench``: what is measured beside a reference in the same run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from tidzam_platform.cli.output import json_option, print_json, print_table, remarks
+
+_CLASSES = (*(f"animal-kind{number}" for number in range(11)), "human-cry", "human-laugh", "noise")
+
+
+@click.group()
+def bench() -> None:
+    """Measure quality and speed, each beside a reference in the same run.
+
+    \b
+    Examples:
+      ./tidzam bench classifiers --data fieldset --json
+      ./tidzam bench inference
+      ./tidzam bench train-input
+    """
+
+
+@bench.command()
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with labelled clips and the labels.csv that names them.",
+)
+@click.option("--folds", type=click.IntRange(2), default=3, show_default=True, help="Folds of the groups.")
+@click.option("--only", multiple=True, metavar="NAME", help="Run only this classifier; may be given again.")
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for what is finished; another call goes on from there (default: bench/ in the home).",
+)
+@json_option
+def classifiers(data: Path, folds: int, only: tuple[str, ...], work: Path | None, as_json: bool) -> None:
+    """Cross-validate classifiers on the same folds: MFCC statistics, SB-CNN, and ours.
+
+    Macro-F1 is computed once over the pooled out-of-fold answers (closed set, clips, leaf classes). It takes about
+    an hour on two cores, and goes on where it was stopped.
+
+    \b
+    Examples:
+      ./tidzam bench classifiers --data fieldset --json
+      ./tidzam bench classifiers --data fieldset --only default --only mfcc_svm
+    """
+    from tidzam_platform.classifiers.benchmarks.comparison import compare_classifiers
+    from tidzam_platform.settings import load_settings
+
+    settings = load_settings()
+    report = compare_classifiers(
+        data / "labels.csv",
+        settings,
+        work or settings.home / "bench" / "classifiers",
+        folds=folds,
+        only=only,
+        say=remarks.print,
+    )
+    if as_json:
+        print_json(report)
+        return
+    print_table(
+        f"{report['clips']} clips of {report['classes']} classes, {folds} folds",
+        ("classifier", "macro-F1", "95 %", "accuracy", "ECE", "windows/s/core", "parameters"),
+        [
+            (
+                row["name"],
+                f"{row['macro_f1']:.3f}",
+                f"{row['ci95'][0]:.3f} to {row['ci95'][1]:.3f}",
+                f"{row['accuracy']:.3f}",
+                f"{row['ece']:.3f}" if "ece" in row else "",
+                f"{row['windows_per_s_per_core']:.0f}",
+                row["parameters"],
+            )
+            for row in report["classifiers"]
+        ],
+    )
+
+
+@bench.command()
+@json_option
+def inference(as_json: bool) -> None:
+    """Windows per second and core, features included: ours, a CNN of 240,000 weights, and a plain loop.
+
+    \b
+    Examples:
+      ./tidzam bench inference
+      ./tidzam bench inference --json
+    """
+    from serving.benchmarks.inference import measure_inference
+    from tidzam_platform.classifiers.front_end import preset
+    from tidzam_platform.settings import load_settings
+
+    settings = load_settings()
+    figures = measure_inference(preset(settings.tree.front_end), settings.training.architecture, _CLASSES)
+    if as_json:
+        print_json(figures)
+        return
+    rows = [(name, f"{figures[name]['windows_per_s_per_core']:.0f}") for name in ("default", "cnn", "loop")]
+    print_table("Inference, features included", ("what", "windows/s/core"), rows)
+    click.echo(f"{figures['ratio_to_cnn']:.1f} times the CNN, {figures['ratio_to_loop']:.0f} times the loop")
+
+
+@bench.command("train-input")
+@json_option
+def train_input(as_json: bool) -> None:
+    """Windows per second of training with the whole input pipeline, over the same model on tensors in memory.
+
+    \b
+    Examples:
+      ./tidzam bench train-input
+      ./tidzam bench train-input --json
+    """
+    from tidzam_platform.classifiers.benchmarks.train_input import measure_train_input
+    from tidzam_platform.classifiers.front_end import preset
+    from tidzam_platform.settings import load_settings
+
+    settings = load_settings()
+    speed = measure_train_input(settings.training, preset(settings.tree.front_end))
+    if as_json:
+        print_json(asdict(speed))
+        return
+    click.echo(
+        f"{speed.pipeline_windows_per_s:.0f} windows/s with the pipeline, {speed.in_memory_windows_per_s:.0f} from "
+        f"memory: {speed.ratio:.2f}"
+    )

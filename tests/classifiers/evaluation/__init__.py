@@ -1,0 +1,1 @@
+"""Figures of classifiers and of sound events."""

@@ -1,0 +1,1 @@
+"""Scoring a generation on labelled audio."""

@@ -1,0 +1,1 @@
+"""Benchmarks of classifiers: quality on the same folds, and what it costs."""

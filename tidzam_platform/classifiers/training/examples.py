@@ -1,0 +1,92 @@
+"""The clips that training draws from, laid out for quick draws: one long log-mel and where each clip lies in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tidzam_platform.classifiers.features import ClipFeatures
+from tidzam_platform.classifiers.front_end import FrontEnd
+from tidzam_platform.classifiers.tree.spec import TreeSpec
+from tidzam_platform.errors import TrainingError
+from tidzam_platform.labels.class_paths import is_within
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Clips with their labels.
+
+    Attributes:
+        log_mel: float32 ``[frames, bands]``, clip after clip.
+        first_frame: int64 ``[clips]``, where each begins.
+        frames: int64 ``[clips]``, how long each is; at least ``patch_frames``.
+        loudness: float64 ``[frames + 1]``, running sum over frames of the loudest band: the loudness of any crop
+            is one subtraction.
+        labels: tuple of node indices a clip.
+        nodes: what the indices mean.
+        groups: of each clip.
+        is_background: bool ``[clips]``, whether it may be mixed under others, and takes nothing under itself.
+        patch_frames: STFT frames in a window.
+    """
+
+    log_mel: FloatArray
+    first_frame: IntArray
+    frames: IntArray
+    loudness: npt.NDArray[np.float64]
+    labels: tuple[tuple[int, ...], ...]
+    nodes: tuple[str, ...]
+    groups: tuple[str, ...]
+    is_background: npt.NDArray[np.bool_]
+    patch_frames: int
+
+    @classmethod
+    def of(
+        cls,
+        clips: Sequence[ClipFeatures],
+        spec: TreeSpec,
+        front_end: FrontEnd,
+        background_classes: Collection[str] = (),
+    ) -> Examples:
+        """Lay out ``clips``; those of classes that the tree does not know are left out.
+
+        Raises:
+            TrainingError: no clip is left.
+        """
+        nodes = tuple(spec.nodes)
+        index_of = {name: index for index, name in enumerate(nodes)}
+        labelled = [
+            (
+                clip,
+                tuple(sorted({index_of[node] for path in clip.class_paths if (node := spec.covers(path))})),
+            )
+            for clip in clips
+        ]
+        known = [(clip, labels) for clip, labels in labelled if labels]
+        if not known:
+            raise TrainingError(
+                "no clip of the classes of the tree to train on; label clips of these classes"
+            )
+        frames = np.array([len(clip.log_mel) for clip, _ in known], np.int64)
+        log_mel = np.concatenate([clip.log_mel for clip, _ in known])
+        return cls(
+            log_mel=log_mel,
+            first_frame=np.concatenate([[0], np.cumsum(frames)[:-1]]),
+            frames=frames,
+            loudness=np.concatenate([[0.0], np.cumsum(log_mel.max(axis=1), dtype=np.float64)]),
+            labels=tuple(labels for _, labels in known),
+            nodes=nodes,
+            groups=tuple(clip.group for clip, _ in known),
+            is_background=np.array(
+                [
+                    any(is_within(path, name) for path in clip.class_paths for name in background_classes)
+                    for clip, _ in known
+                ]
+            ),
+            patch_frames=front_end.patch_frames,
+        )
