@@ -21,7 +21,14 @@ from tidzam_platform.operations.ports import join_address
 SERVED_TIMEOUT_S: Final = 60.0  # a model server that runs looks every second, and loads in a few
 
 
-def run_generation(home: Home, version: str | None, say: Callable[[str], None]) -> dict[str, Any]:
+def run_generation(
+    home: Home,
+    version: str | None,
+    say: Callable[[str], None],
+    *,
+    expert: str = "",
+    base: int = 0,
+) -> dict[str, Any]:
     """Run the job from a dataset version (None: the labels as they are now) to the model repository.
 
     Returns:
@@ -30,7 +37,10 @@ def run_generation(home: Home, version: str | None, say: Callable[[str], None]) 
     Raises:
         GateRefusedError: the generation is not good enough; nothing was exported.
     """
-    config = {"dataset": {"config": {"version": version or ""}}}
+    config = {
+        "dataset": {"config": {"version": version or ""}},
+        "classifier": {"config": {"expert": expert, "base": base}},
+    }
     with _progress_to(say):
         result = run_job(home.settings, MAKE_GENERATION, config=config)
     made = get_generation(home.catalog, result.output_for_node("generation"))

@@ -5,10 +5,11 @@ import logging
 import dagster as dg
 
 from assets.metadata import class_table, picture, versioned
-from tidzam_platform.catalog.generations import register_candidate
-from tidzam_platform.classifiers.candidate import Watcher, experts_of, make_candidate
+from tidzam_platform.catalog.generations import get_generation, newest_exported, register_candidate
+from tidzam_platform.classifiers.candidate import OneExpert, Watcher, experts_of, make_candidate
 from tidzam_platform.classifiers.code_version import code_version
 from tidzam_platform.classifiers.training import Epoch
+from tidzam_platform.errors import TrainingError
 from tidzam_platform.files import exclusive
 from tidzam_platform.home import Home
 
@@ -28,15 +29,34 @@ class _Log(Watcher):
         log.info("epoch %d of at most %d: loss %.3f, %s", epoch.number, of, epoch.train_loss, validation)
 
 
+class ClassifierConfig(dg.Config):
+    """What is trained."""
+
+    expert: str = ""  # empty: the whole tree
+    base: int = 0  # generation that the other experts are taken from; 0: the one in service
+
+
+def _one_expert(home: Home, config: ClassifierConfig) -> OneExpert:
+    base = get_generation(home.catalog, config.base) if config.base else newest_exported(home.catalog)
+    if base is None:
+        raise TrainingError(
+            f"no generation is in service whose other experts could be kept beside {config.expert!r}: "
+            "train a whole tree first, ./tidzam generation run"
+        )
+    return OneExpert(config.expert, base.manifest["experts"]["selector"]["weights"])
+
+
 @dg.asset(group_name="learning", kinds={"tensorflow", "keras"}, owners=["team:model-owners"])
-def classifier(dataset: str) -> dg.Output[int]:
+def classifier(config: ClassifierConfig, dataset: str) -> dg.Output[int]:
     """A classifier trained on the dataset version and evaluated on its test side: a candidate generation.
 
+    With ``expert`` only that one is trained, and the others are those of the generation ``base``.
     The same ingredients (data, settings, code) give the candidate that is there already. Its value is its number.
     """
     home = Home.open()
     with exclusive(home.settings.locks_folder / "training", "training"):
-        made = make_candidate(home, dataset, _Log())
+        only = _one_expert(home, config) if config.expert else None
+        made = make_candidate(home, dataset, _Log(), only)
         manifest = {"experts": experts_of(home, made)}
         generation = register_candidate(home.catalog, made.fingerprint, dataset, manifest, made.evaluation)
     evaluation = made.evaluation

@@ -18,8 +18,16 @@ def generation() -> None:
 @click.option(
     "--dataset", "version", help="A dataset version (default: built from the labels as they are now)."
 )
+@click.option(
+    "--expert", default="", metavar="NAME", help="Train this expert only, e.g. birds; keep the others."
+)
+@click.option(
+    "--base",
+    type=click.IntRange(1),
+    help="With --expert: keep those of this generation (default: the newest).",
+)
 @json_option
-def run(version: str | None, as_json: bool) -> None:
+def run(version: str | None, expert: str, base: int | None, as_json: bool) -> None:
     """Train on a dataset version, evaluate, pass the gate, and export: a running model server serves it at once.
 
     The same data, settings and code give the generation that is there already. Exit code 3: the gate refused.
@@ -28,12 +36,15 @@ def run(version: str | None, as_json: bool) -> None:
     Examples:
       ./tidzam generation run
       ./tidzam generation run --dataset 4f0c2a9b77e1d3aa --json
+      ./tidzam generation run --expert birds
     """
     from assets.generation_run import run_generation, why_not_served
     from tidzam_platform.home import Home
 
     home = Home.open()
-    answer = run_generation(home, version, remarks.print)
+    if base and not expert:
+        raise click.UsageError("--base goes with --expert")
+    answer = run_generation(home, version, remarks.print, expert=expert, base=base or 0)
     not_served = why_not_served(home, answer["generation"])
     answer["served"] = not not_served
     if as_json:

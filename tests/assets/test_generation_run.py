@@ -12,7 +12,7 @@ from tests.support.model_server import ModelServerProcess
 from tests.support.small_site import TINY_TRAINING, TrainedHome, last_line
 from tidzam_platform.catalog.tables import DatasetVersion, Generation
 from tidzam_platform.home import Home
-from tidzam_platform.settings import Settings
+from tidzam_platform.settings import Settings, load_settings
 
 
 def test_the_answer_tells_generation_dataset_evaluation_and_gate(trained_home: TrainedHome) -> None:
@@ -100,3 +100,35 @@ def _with_another_dataset(ours: Home, address: str) -> str:
         session.flush()
         session.scalars(select(Generation)).one().dataset_version = "f" * 16
     return why_not_served(ours, 1, address=address)
+
+
+def test_one_expert_is_trained_and_the_others_are_carried_over(trained_copy: TrainedHome) -> None:
+    lenient = {**TINY_TRAINING, "TIDZAM_GATE__MARGIN": "1", "TIDZAM_GATE__MIN_MACRO_F1": "0"}
+    made = run_here(["generation", "run", "--expert", "birds", "--json"], trained_copy.folder, env=lenient)
+    assert made.returncode == 0, made.stderr
+    assert last_line(made.stdout)["generation"] == 2
+    with open_home(trained_copy.folder).catalog.reading() as session:
+        first, second = (session.get_one(Generation, number).manifest["experts"] for number in (1, 2))
+    assert set(first) == set(second) == {"selector", "birds", "insects"}
+    changed = {name for name in first if first[name]["fingerprint"] != second[name]["fingerprint"]}
+    assert changed == {"birds"}
+
+
+def test_an_expert_that_the_tree_does_not_have_is_a_clear_error(trained_copy: TrainedHome) -> None:
+    refused = run_here(["generation", "run", "--expert", "fish"], trained_copy.folder, env=TINY_TRAINING)
+    assert refused.returncode == 2, refused.stderr
+    assert "no expert 'fish'" in refused.stderr
+
+
+def test_an_expert_alone_needs_a_generation_to_keep_the_others_of(
+    trained_copy: TrainedHome, tmp_path: Path
+) -> None:
+    home = tmp_path / "fresh"
+    run_here(["dataset", "import", trained_copy.site.labels_file, "--json"], home)
+    refused = run_here(["generation", "run", "--expert", "birds"], home, env=TINY_TRAINING)
+    assert refused.returncode == 1, refused.stderr
+    assert "train a whole tree first" in refused.stderr
+
+
+def open_home(folder: Path) -> Home:
+    return Home.open(load_settings(home=folder))

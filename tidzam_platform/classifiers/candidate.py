@@ -15,6 +15,7 @@ from tidzam_platform.classifiers.features import ClipFeatures, load_clips
 from tidzam_platform.classifiers.front_end import FrontEnd, preset
 from tidzam_platform.classifiers.trained_tree import TrainedTree
 from tidzam_platform.classifiers.training import Epoch, Resumable, fit_tree
+from tidzam_platform.classifiers.training.one_expert import retrain_expert
 from tidzam_platform.classifiers.tree.shape import tree_of
 from tidzam_platform.classifiers.tree.spec import TreeSpec
 from tidzam_platform.datasets.build import load_manifest
@@ -49,10 +50,20 @@ class Candidate:
     code_version: str
 
 
-def fingerprint_of(home: Home, dataset_version: str, spec: TreeSpec, front_end: FrontEnd) -> str:
+@dataclass(frozen=True)
+class OneExpert:
+    """To train one expert only: its name, and the prefix in the store of the tree that the others are taken from."""
+
+    name: str
+    base_prefix: str
+
+
+def fingerprint_of(
+    home: Home, dataset_version: str, spec: TreeSpec, front_end: FrontEnd, only: OneExpert | None = None
+) -> str:
     """Hash of everything that decides the weights: data, tree, settings, front end, code."""
     settings = home.settings
-    ingredients = {
+    ingredients: dict[str, Any] = {
         "dataset_version": dataset_version,
         "tree": spec.to_dict(),
         "training": settings.training.model_dump(),
@@ -61,45 +72,54 @@ def fingerprint_of(home: Home, dataset_version: str, spec: TreeSpec, front_end: 
         "front_end": front_end.to_dict(),
         "code": code_version(),
     }
+    if only is not None:
+        ingredients["only"] = asdict(only)
     return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()[:_FINGERPRINT_LENGTH]
 
 
-def make_candidate(home: Home, dataset_version: str, watcher: Watcher | None = None) -> Candidate:
+def make_candidate(
+    home: Home, dataset_version: str, watcher: Watcher | None = None, only: OneExpert | None = None
+) -> Candidate:
     """Train and evaluate on a dataset version, or return what the same ingredients gave before.
 
     A training that was killed goes on from the epoch that ended last.
 
     Raises:
         DatasetError: no such version.
+        TreeError: ``only`` names an expert that the classes of the version do not call for.
         TrainingError: too few classes, or no test clips.
     """
     watcher = watcher or Watcher()
     settings = home.settings
     manifest = load_manifest(home.catalog, home.store, dataset_version)
-    front_end = preset(settings.tree.front_end)
     spec = tree_of(_trained_classes(manifest), settings.tree)
-    fingerprint = fingerprint_of(home, dataset_version, spec, front_end)
+    base = TrainedTree.load(home.store, only.base_prefix) if only else None
+    front_end = base.front_end if base else preset(settings.tree.front_end)
+    fingerprint = fingerprint_of(home, dataset_version, spec, front_end, only)
     prefix = f"classifiers/{fingerprint}"
     evaluation_key = f"{prefix}/evaluation.json"  # written last: where it stands, everything stands
     if not home.store.exists(evaluation_key):
         resumable = Resumable(settings.home / "training", fingerprint)
         watcher.clips_to_decode(manifest.clips)
         clips = load_clips(home.store, manifest, front_end, watcher.clip_decoded)
-        tree, history = fit_tree(
-            spec,
-            clips,
-            front_end,
-            settings.training,
-            settings.decision,
-            on_epoch=lambda epoch: watcher.epoch_ended(epoch, settings.training.max_epochs),
-            resumable=resumable,
-        )
         origin = {
             "dataset_version": dataset_version,
             "code_version": code_version(),
             "fingerprint": fingerprint,
         }
-        tree = replace(tree, origins={expert.name: origin for expert in spec.experts})
+
+        def told(epoch: Epoch) -> None:
+            watcher.epoch_ended(epoch, settings.training.max_epochs)
+
+        how = (settings.training, settings.decision)
+        if only is not None and base is not None:
+            expert = spec.expert(only.name)
+            tree, history = retrain_expert(base, expert, clips, *how, on_epoch=told, resumable=resumable)
+            origins = {**base.origins, only.name: origin}
+        else:
+            tree, history = fit_tree(spec, clips, front_end, *how, on_epoch=told, resumable=resumable)
+            origins = {expert.name: origin for expert in spec.experts}
+        tree = replace(tree, origins=origins)
         evaluation = evaluate_tree(tree, _test_side(clips))
         crash_points.reach("training.evaluated")
         tree.save(home.store, prefix)

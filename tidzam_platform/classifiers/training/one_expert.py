@@ -1,0 +1,137 @@
+"""Training of one expert of a tree that serves: the others are carried over, the trunk that they share is frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from tidzam_platform.classifiers.features import ClipFeatures
+from tidzam_platform.classifiers.heads import HEADS
+from tidzam_platform.classifiers.network import SHARED
+from tidzam_platform.classifiers.prediction import predict
+from tidzam_platform.classifiers.trained_tree import DENSE_HEAD, Head, TrainedTree, Trunk
+from tidzam_platform.classifiers.training.calibrating import calibrate
+from tidzam_platform.classifiers.training.examples import Examples
+from tidzam_platform.classifiers.training.fit import fit_tree
+from tidzam_platform.classifiers.training.input import EpochInput
+from tidzam_platform.classifiers.training.loop import Epoch, Resumable, make_deterministic
+from tidzam_platform.classifiers.tree.spec import SELECTOR, ExpertSpec, TreeSpec
+from tidzam_platform.errors import TrainingError
+from tidzam_platform.labels.class_paths import is_within
+from tidzam_platform.settings import DecisionSettings, TrainingSettings
+
+_EPOCHS_OF_WINDOWS: Final = 2  # that a head on frozen embeddings learns from
+
+
+def with_expert(base: TreeSpec, expert: ExpertSpec) -> TreeSpec:
+    """The tree ``base`` with ``expert`` in the place of the one of its name, or added at the end.
+
+    Raises:
+        TreeError: it does not fit, e.g. because no expert has its class among its outputs.
+    """
+    others = [one for one in base.experts if one.name != expert.name]
+    place = next((index for index, one in enumerate(base.experts) if one.name == expert.name), len(others))
+    return TreeSpec((*others[:place], expert, *others[place:]))
+
+
+def retrain_expert(
+    base: TrainedTree,
+    expert: ExpertSpec,
+    clips: Sequence[ClipFeatures],
+    training: TrainingSettings,
+    decision: DecisionSettings,
+    *,
+    on_epoch: Callable[[Epoch], None] = lambda _epoch: None,
+    resumable: Resumable | None = None,
+) -> tuple[TrainedTree, list[Epoch]]:
+    """The tree ``base`` with one expert trained anew, or a new one.
+
+    On the shared trunk the expert is a head on frozen embeddings (``heads``), learnt in seconds; with a trunk of its
+    own it is trained as a tree is. Scores of all other experts stay what they were, bit by bit.
+
+    Args:
+        base: the tree in service.
+        expert: what is trained; its class is an output of an expert of ``base``.
+        clips: of all sides; only those below the expert's class are used.
+        training: how; ``decision``: what its thresholds are fitted for.
+        decision: as in ``fit_tree``.
+        on_epoch: told of epochs, where there are any.
+        resumable: as in ``fit_tree``.
+
+    Raises:
+        TreeError: the expert does not fit the tree.
+        TrainingError: fewer than two of its classes have clips to train on.
+    """
+    spec = with_expert(base.spec, expert)
+    alone = TreeSpec((ExpertSpec(SELECTOR, expert.outputs, architecture=expert.architecture),))
+    below = [clip for clip in clips if _is_below(clip, expert)]
+    trunks = dict(base.trunks)
+    history: list[Epoch] = []
+    trunks.pop(expert.name, None)
+    if expert.trunk == "own":
+        own, history = fit_tree(
+            alone, below, base.front_end, training, decision, on_epoch=on_epoch, resumable=resumable
+        )
+        trunks[expert.name] = Trunk(expert.architecture or training.architecture, own.trunks[SHARED].model)
+        head = own.heads[SELECTOR]
+    else:
+        head = _fit_head(base, expert, alone, below, training)
+    tree = TrainedTree(
+        spec,
+        base.front_end,
+        trunks,
+        {**base.heads, expert.name: head},
+        dict.fromkeys(spec.nodes, decision.threshold) | dict(base.thresholds),
+        base.origins,
+    )
+    checked = [clip for clip in below if clip.side == "validation"]
+    fitted = calibrate(tree, checked, precision=decision.precision, least=decision.threshold)
+    heads = tree.heads if expert.trunk == "own" else {**tree.heads, expert.name: fitted.heads[expert.name]}
+    mine = {node for node in spec.nodes if spec.expert_of(node).name == expert.name}
+    thresholds = {node: (fitted if node in mine else tree).thresholds[node] for node in spec.nodes}
+    return replace(tree, heads=heads, thresholds=thresholds), history
+
+
+def _is_below(clip: ClipFeatures, expert: ExpertSpec) -> bool:
+    """Whether a clip tells the expert's classes apart."""
+    return any(is_within(path, output) for path in clip.class_paths for output in expert.outputs)
+
+
+def _fit_head(
+    base: TrainedTree,
+    expert: ExpertSpec,
+    alone: TreeSpec,
+    clips: Sequence[ClipFeatures],
+    training: TrainingSettings,
+) -> Head:
+    make_deterministic(training.seed)
+    examples = Examples.of([clip for clip in clips if clip.side == "train"], alone, base.front_end)
+    unmixed = training.augmentation.model_copy(update={"mixup": 0.0, "background_share": 0.0})
+    source = EpochInput(examples, base.front_end, training.model_copy(update={"augmentation": unmixed}))
+    embedder = base.embedder(SHARED)
+    embeddings, labels = [], []
+    for epoch in range(1, _EPOCHS_OF_WINDOWS + 1):
+        for patches, targets in source.batches(epoch):
+            embeddings.append(predict(embedder, patches.numpy()))
+            labels.append(_outputs(alone, targets.numpy()))
+    kind = DENSE_HEAD if expert.head == "dense" else expert.head
+    if kind not in HEADS:
+        raise TrainingError(
+            f"expert {expert.name}: no head {expert.head!r}; there are: dense, {', '.join(sorted(HEADS))}"
+        )
+    arrays = HEADS[kind].fit(
+        np.concatenate(embeddings), np.concatenate(labels), len(expert.outputs), seed=training.seed
+    )
+    return Head(kind, arrays)
+
+
+def _outputs(alone: TreeSpec, targets: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Which output each target names, int64 ``[batch]``."""
+    outputs = alone.experts[0].outputs
+    index_of = {node: index for index, node in enumerate(alone.nodes)}
+    columns = [index_of[output] for output in outputs]
+    return np.asarray(targets[:, columns].argmax(axis=1), np.int64)
