@@ -38,12 +38,13 @@ def test_nothing_in_a_name_is_markup(name: str) -> None:
     assert f"cell {name}" in out
 
 
-@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("terminal", ["", "dumb", "xterm"])
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_in_the_name_of_a_progress_bar_is_markup(
-    name: str, terminal: bool, monkeypatch: pytest.MonkeyPatch
+    name: str, terminal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    console = Console(stderr=True, force_terminal=terminal, width=200, markup=False, emoji=False)
+    monkeypatch.setenv("TERM", terminal)
+    console = Console(stderr=True, force_terminal=bool(terminal), width=200, markup=False, emoji=False)
     monkeypatch.setattr(output.remarks, "console", console)
 
     def show() -> None:

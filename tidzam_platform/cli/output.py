@@ -87,9 +87,9 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 def progress_bar(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
     """Show progress on standard error; yields a function to call with how many more are done.
 
-    On a terminal a bar with the time left, otherwise one line at the start.
+    On a terminal a bar with the time left, otherwise (and on one that cannot move its cursor) a line at the start.
     """
-    if not remarks.console.is_terminal:
+    if not remarks.console.is_terminal or remarks.console.is_dumb_terminal:
         remarks.print(f"{what}{f' ({total})' if total is not None else ''} ...")
         yield lambda _more: None
         return
