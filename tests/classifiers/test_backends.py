@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -46,7 +45,6 @@ def _write_weights(folder: Path) -> None:
 
 @pytest.mark.long  # JAX compiles every layer of every trunk: a minute or more
 @pytest.mark.timeout(1200)
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_jax_answers_as_tensorflow(tmp_path: Path) -> None:
     _write_weights(tmp_path)
     here = answers(tmp_path)

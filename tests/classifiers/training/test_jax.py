@@ -8,15 +8,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from tests.classifiers.training.conftest import made_clips
 from tests.classifiers.training.fit_here import PREFIX
 from tidzam_platform.classifiers.trained_tree import TrainedTree
 from tidzam_platform.settings import PROJECT_ROOT
 from tidzam_platform.store import LocalStore
-
-pytest.importorskip("jax", reason="JAX is not installed: pip install 'tidzam[jax]'")
 
 
 def test_a_tree_trained_on_jax_gives_the_same_scores_under_tensorflow(tmp_path: Path) -> None:
