@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class ServedVersions:
         repository: where versions appear.
         load: loads a version, warmed up; raises when it is unfit.
         on_change: called with the version in service (None: none) whenever that changes.
+        clock: monotonic seconds, by which unfit versions wait for their next try.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class ServedVersions:
         repository: ModelRepository,
         load: Callable[[int, Path], LoadedVersion],
         on_change: Callable[[int | None], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.states = VersionStates()
         self._repository = repository
         self._load = load
         self._on_change = on_change
+        self._clock = clock
         self._lock = threading.Lock()
         self._current: LoadedVersion | None = None
         self._retiring: list[LoadedVersion] = []
@@ -103,7 +107,7 @@ class ServedVersions:
         try:
             loaded = self._load(version, self._repository.path(version))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a version must not end the watcher
-            wait_s = self._failed.setdefault(version, BackOff()).failed()
+            wait_s = self._failed.setdefault(version, BackOff(self._clock)).failed()
             self.states.step(version, State.END, f"{type(error).__name__}: {error}")
             _LOG.error("version %d is not served, next try in %.0f s: %s", version, wait_s, error)
             give_memory_back()
