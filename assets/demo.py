@@ -132,7 +132,7 @@ def _hear_held_out(home: Home, site: MadeSite, address: str) -> list[HeardEvent]
     """Hear the recording that nothing was trained on, through the model server, beside the truth."""
     settings = home.settings
     with ModelClient(address, deadline_s=settings.model_server.deadline_s) as client:
-        hearing = hear_file(site.held_out, client, no_signal_dbfs=settings.decision.no_signal_dbfs)
+        hearing = hear_file(site.held_out, client, settings.decision)
     heard = []
     for event in filter(is_detection, hearing.events):
         start_s, end_s = hearing.seconds(event.start_frame), hearing.seconds(event.end_frame)

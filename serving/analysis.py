@@ -14,9 +14,11 @@ import numpy.typing as npt
 from serving.prediction import Prediction
 from serving.signature import ModelDescription
 from tidzam_platform.audio import AudioInfo, Window, cut_windows, decode_blocks, holes_in_frames, probe
-from tidzam_platform.classifiers.decision import Answer, ClassNode, Decider
-from tidzam_platform.classifiers.events import Event, EventMerger
+from tidzam_platform.classifiers.channel_events import ChannelEvents
+from tidzam_platform.classifiers.decision import Answer, ClassNode
+from tidzam_platform.classifiers.events import Event
 from tidzam_platform.errors import ModelServerError
+from tidzam_platform.settings import DecisionSettings
 
 BATCH_WINDOWS: Final = 64  # of one channel or many: where the CPU is most efficient
 _SWAP_ATTEMPTS: Final = (
@@ -68,8 +70,8 @@ class Hearing:
 def hear_file(
     path: Path,
     model: Model,
+    decision: DecisionSettings,
     *,
-    no_signal_dbfs: float,
     keep_windows: bool = False,
     progress: Callable[[float], None] = lambda _seconds: None,
 ) -> Hearing:
@@ -80,7 +82,7 @@ def hear_file(
     Args:
         path: an audio file in any format that we decode.
         model: answers for windows.
-        no_signal_dbfs: windows quieter than this are ``no_signal``.
+        decision: how scores become answers and events.
         keep_windows: also return each window with its scores; memory grows with the file.
         progress: is told how many seconds of the file are done.
 
@@ -91,7 +93,7 @@ def hear_file(
     info = probe(path)
     for _ in range(_SWAP_ATTEMPTS):
         try:
-            return _hear(path, info, model, no_signal_dbfs, keep_windows, progress)
+            return _hear(path, info, model, decision, keep_windows, progress)
         except _SwappedError:
             continue
     raise ModelServerError(
@@ -107,39 +109,40 @@ def _hear(
     path: Path,
     info: AudioInfo,
     model: Model,
-    no_signal_dbfs: float,
+    decision: DecisionSettings,
     keep_windows: bool,
     progress: Callable[[float], None],
 ) -> Hearing:
     description = model.describe()
-    decider = Decider(
-        [ClassNode(known.path, known.parent, known.threshold) for known in description.classes],
-        no_signal_dbfs,
+    classes = [ClassNode(known.path, known.parent, known.threshold) for known in description.classes]
+    window_frames, hop_frames, rate_hz = (
+        description.window_frames,
+        description.hop_frames,
+        description.rate_hz,
     )
-    mergers = [
-        EventMerger(number, description.window_frames, description.hop_frames)
+    channels = [
+        ChannelEvents(number, classes, window_frames, hop_frames, rate_hz, decision, description.labels)
         for number in range(1, info.channels + 1)
     ]
     hearing = Hearing(info, description, [])
-    for heard in _heard_windows(path, info, model, description, decider, progress):
-        ended = mergers[heard.channel - 1].add(heard.start_frame, heard.answer)
-        if ended is not None:
-            hearing.events.append(ended)
-        if keep_windows:
-            hearing.windows.append(heard)
-    hearing.events.extend(event for merger in mergers if (event := merger.finish()) is not None)
-    hearing.events.sort(key=lambda event: (event.start_frame, event.channel))
+    for batch, prediction in _predictions(path, info, model, description):
+        for index, (scores, level) in enumerate(zip(prediction.scores, prediction.level_dbfs, strict=True)):
+            moment, channel = divmod(index, info.channels)
+            start_frame = batch[moment].start_frame
+            answer, settled = channels[channel].add(start_frame, scores, float(level))
+            hearing.events.extend(settled)
+            if keep_windows:
+                hearing.windows.append(HeardWindow(channel + 1, start_frame, answer, scores, float(level)))
+        progress((batch[-1].start_frame + window_frames) / rate_hz)
+    hearing.events.extend(event for channel in channels for event in channel.finish())
+    hearing.events.sort(key=lambda event: (event.start_frame, event.channel, event.class_path))
     return hearing
 
 
-def _heard_windows(
-    path: Path,
-    info: AudioInfo,
-    model: Model,
-    description: ModelDescription,
-    decider: Decider,
-    progress: Callable[[float], None],
-) -> Iterator[HeardWindow]:
+def _predictions(
+    path: Path, info: AudioInfo, model: Model, description: ModelDescription
+) -> Iterator[tuple[list[Window], Prediction]]:
+    """All channels of a few moments in one request; the rows of each follow moment by moment, channel by channel."""
     rate_hz = description.rate_hz
     windows = cut_windows(
         decode_blocks(path, rate_hz=rate_hz, info=info),
@@ -149,25 +152,7 @@ def _heard_windows(
     )
     moments = max(1, BATCH_WINDOWS // info.channels)
     while batch := list(islice(windows, moments)):
-        yield from _hear_batch(batch, model, description, decider)
-        progress((batch[-1].start_frame + description.window_frames) / rate_hz)
-
-
-def _hear_batch(
-    batch: list[Window], model: Model, description: ModelDescription, decider: Decider
-) -> Iterator[HeardWindow]:
-    """All channels of a few moments in one request."""
-    prediction = model.predict_windows(batch)
-    if prediction.generation != description.generation:
-        raise _SwappedError
-    answers = decider.decide(prediction.scores, prediction.level_dbfs)
-    channels = len(batch[0].samples)
-    for index, answer in enumerate(answers):
-        moment, channel = divmod(index, channels)
-        yield HeardWindow(
-            channel + 1,
-            batch[moment].start_frame,
-            answer,
-            prediction.scores[index],
-            float(prediction.level_dbfs[index]),
-        )
+        prediction = model.predict_windows(batch)
+        if prediction.generation != description.generation:
+            raise _SwappedError
+        yield batch, prediction

@@ -19,6 +19,7 @@ from tidzam_platform.detections.detection import Detection, detection_of, is_det
 from tidzam_platform.detections.files import replace_day, to_parquet
 from tidzam_platform.errors import ModelRepositoryError
 from tidzam_platform.home import Home
+from tidzam_platform.settings import DecisionSettings
 
 
 @dataclass
@@ -49,7 +50,7 @@ def hear_day(home: Home, day: date, generation: int | None = None) -> DayHeard:
     for source_id, recordings in _recordings_by_source(home.catalog, day, heard).items():
         found: list[Detection] = []
         for recording in recordings:
-            found += _hear_recording(recording, model, home.settings.decision.no_signal_dbfs, heard)
+            found += _hear_recording(recording, model, home.settings.decision, heard)
         todays = [one for one in found if one.start.date() == day]
         replace_day(home.catalog, home.store, number, source_id, day, todays)
         heard.counts.update(one.class_path for one in todays)
@@ -76,10 +77,10 @@ def _recordings_by_source(catalog: Catalog, day: date, heard: DayHeard) -> dict[
 
 
 def _hear_recording(
-    recording: Recording, model: LocalModel, no_signal_dbfs: float, heard: DayHeard
+    recording: Recording, model: LocalModel, decision: DecisionSettings, heard: DayHeard
 ) -> list[Detection]:
     path = Path(recording.path)
-    hearing = hear_file(path, model, no_signal_dbfs=no_signal_dbfs)
+    hearing = hear_file(path, model, decision)
     heard.missing += [f"{path.name}: {start_s:.3f} to {end_s:.3f} s" for start_s, end_s in hearing.info.holes]
     return [
         detection_of(

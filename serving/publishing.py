@@ -72,6 +72,7 @@ def _describe(tree: TrainedTree, number: int, dataset_version: str) -> ModelDesc
         hop_s=tree.front_end.hop_s,
         generation=number,
         dataset_version=dataset_version,
+        labels=tree.spec.labels,
     )
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args
 
+from tidzam_platform.classifiers.tree.activation import Labels
 from tidzam_platform.errors import InvalidNameError, ModelRepositoryError
 from tidzam_platform.labels.class_paths import valid_class_path
 
@@ -47,6 +48,8 @@ class ClassDescription:
 class ModelDescription:
     """What a model says of itself; the order of ``classes`` is that of its scores.
 
+    ``labels`` is ``single`` if one class sounds at a time, ``multi`` if any number may.
+
     Raises:
         ModelRepositoryError: the values make no sense, e.g. a class whose parent is not among the classes.
     """
@@ -57,6 +60,7 @@ class ModelDescription:
     hop_s: float
     generation: int
     dataset_version: str
+    labels: Labels = "single"
 
     def __post_init__(self) -> None:
         if not self.classes:
@@ -83,6 +87,8 @@ class ModelDescription:
         ):
             if not (math.isfinite(frames) and round(frames) >= 1):
                 raise ModelRepositoryError(f"{name} at {self.rate_hz} Hz is {frames} frames")
+        if self.labels not in get_args(Labels):
+            raise ModelRepositoryError(f"labels are {' or '.join(get_args(Labels))}, not {self.labels!r}")
         if self.generation < 1:
             raise ModelRepositoryError(f"generations count from 1, not {self.generation}")
 
@@ -116,6 +122,7 @@ class ModelDescription:
                 hop_s=float(_typed(values, "hop_s", (int, float))),
                 generation=_typed(values, "generation", int),
                 dataset_version=_typed(values, "dataset_version", str),
+                labels=_typed({"labels": "single", **values}, "labels", str),  # older models have no such key
             )
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise ModelRepositoryError(f"no model description: {error or type(error).__name__}") from error

@@ -8,9 +8,17 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -66,8 +74,28 @@ class AugmentationSettings(_Section):
     background_share: float = Field(
         0.0, ge=0, le=1, description="Share of the patches that get background of the site mixed under them."
     )
+    noise_share: float = Field(
+        0.3, ge=0, le=1, description="Share of the other patches that get noise of random colour under them."
+    )
+    noise_tilt_db_per_octave: tuple[float, float] = Field(
+        (-6.0, 3.0),
+        description="Range of the slope of that noise: from brown (-6) over pink and white to blue.",
+    )
     background_snr_db: tuple[float, float] = Field(
         (0.0, 25.0), description="Range of the level of the sound above its background, in dB."
+    )
+    time_stretch: float = Field(
+        0.15, ge=0, le=1, description="Patches are played up to this share faster, or slower."
+    )
+    pitch_semitones: float = Field(
+        1.5, ge=0, le=12, description="Patches are shifted up to so far up or down in frequency."
+    )
+    variants: int = Field(
+        0,
+        ge=0,
+        le=20,
+        description="Copies of each training clip stretched and shifted by librosa and kept on disk; 0: patches are "
+        "stretched and shifted as they are drawn.",
     )
     gain_db: float = Field(6.0, ge=0, description="Standard deviation of a random gain, in dB.")
     equaliser_db: float = Field(
@@ -82,12 +110,15 @@ class TrainingSettings(_Section):
     """How a tree of experts is trained."""
 
     seed: int = Field(1, ge=0, description="Seed of every random choice in training.")
-    architecture: str = Field("compact", description="Name of the network that all experts share.")
+    architecture: str = Field("compact_statistics", description="Name of the network that all experts share.")
     background_classes: tuple[str, ...] = Field(
         ("noise", "no_signal"),
         description="Classes whose training clips are mixed under those of other classes.",
     )
     augmentation: AugmentationSettings = Field(default_factory=AugmentationSettings)
+    class_balance: float = Field(
+        0.5, ge=0, le=1, description="1 draws all classes equally often, 0 as often as they have clips."
+    )
     label_smoothing: float = Field(
         0.05, ge=0, lt=1, description="Share of each target that is spread over all classes."
     )
@@ -99,17 +130,51 @@ class TrainingSettings(_Section):
         0.995, ge=0, lt=1, description="Momentum of the running mean of the weights that is kept."
     )
     max_epochs: int = Field(
-        32, ge=1, description="Training ends here if early stopping has not ended it before."
+        48, ge=1, description="Training ends here if early stopping has not ended it before."
     )
     patience: int = Field(
-        10, ge=1, description="Epochs without a better validation loss before training stops."
+        16, ge=1, description="Epochs without a better validation loss before training stops."
     )
     refit: bool = Field(
-        True, description="Train once more on train and validation side together, as long as was best."
+        True,
+        description="Go on from the best weights on train and validation side together, a third as long.",
     )
     batch_size: int = Field(64, ge=1, description="Windows in a training batch.")
     learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of the optimiser.")
     windows_per_epoch: int = Field(6144, ge=1, description="Balanced draws of windows in an epoch.")
+    precision: Literal["float32", "mixed", "mixed_bfloat16", "mixed_float16"] = Field(
+        "float32",
+        description="What layers compute in; mixed: the half precision that the hardware is made for.",
+    )
+    devices: int = Field(
+        1, ge=1, description="GPUs of a machine (processors where it has none) that share each batch."
+    )
+    workers: tuple[str, ...] = Field(
+        (), description="host:port of each worker of a training on several machines, the leading one first."
+    )
+    worker: int = Field(0, ge=0, description="Which of the workers this process is; 0 leads.")
+    worker_deadline_s: float = Field(
+        600.0, gt=0, description="How long workers wait for one another, at the start and at each step."
+    )
+    tensorboard: bool = Field(True, description="Write logs of each training for TensorBoard into the home.")
+
+    @model_validator(mode="after")
+    def _is_one_of_the_workers(self) -> Self:
+        for address in self.workers:
+            _, colon, port = address.rpartition(":")
+            if not (colon and port.isascii() and port.isdecimal() and 0 < int(port) < 1 << 16):
+                raise ValueError(f"workers: {address!r} is not host:port with a port from 1 to 65535")
+        if len(set(self.workers)) < len(self.workers):
+            raise ValueError("workers: an address stands there twice; each worker needs its own")
+        if self.worker >= max(1, len(self.workers)):
+            raise ValueError(
+                f"worker is {self.worker}, but workers names {len(self.workers)}; they count from 0"
+            )
+        return self
+
+    def deciding(self) -> dict[str, Any]:
+        """The settings that decide weights: neither what is written beside them nor who shares the work."""
+        return self.model_dump(exclude={"tensorboard", "devices", "workers", "worker", "worker_deadline_s"})
 
 
 class TreeSettings(_Section):
@@ -121,6 +186,10 @@ class TreeSettings(_Section):
         "flat: one expert for all classes.",
     )
     file: _PathOrNone = Field(None, description="TOML file that describes the tree instead of `shape`.")
+    labels: Literal["single", "multi"] = Field(
+        "single",
+        description="single: one class sounds in a clip; multi: any number may. What `file` says goes before.",
+    )
     front_end: str = Field("default", description="Name of the front end: default, tidzam, nordby or vggish.")
 
 
@@ -133,9 +202,37 @@ class GateSettings(_Section):
     )
 
 
+class EventSettings(_Section):
+    """How the answers for windows become events with a beginning and an end."""
+
+    smoothing_windows: int = Field(
+        1, ge=1, le=100, description="Scores are the mean over so many windows; 1 smooths nothing."
+    )
+    on_threshold: float | None = Field(
+        None, ge=0, le=1, description="Least score at which an event begins; none: the decision is enough."
+    )
+    off_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="An event goes on while its class scores this; none: while it is decided.",
+    )
+    fill_s: float = Field(0.0, ge=0, description="A gap in one sound up to this long is filled.")
+    minimum_s: float = Field(0.0, ge=0, description="Shorter events are left out.")
+    edges: Literal["window", "hop"] = Field(
+        "hop",
+        description="An event covers its whole windows, or of each window the hop around its middle.",
+    )
+
+
 class DecisionSettings(_Section):
     """How scores become a class, and classes become events."""
 
+    rule: Literal["thresholds", "margin"] = Field(
+        "thresholds",
+        description="thresholds: each class has its own, fitted; margin: the rule of the original Tidzam.",
+    )
+    events: EventSettings = Field(default_factory=EventSettings)
     no_signal_dbfs: float = Field(-65.0, le=0, description="Windows quieter than this are no_signal.")
     threshold: float = Field(
         0.5,
@@ -231,6 +328,11 @@ class Settings(BaseSettings):
     def dagster_folder(self) -> Path:
         """DAGSTER_HOME."""
         return self.home / "dagster"
+
+    @property
+    def tensorboard_folder(self) -> Path:
+        """TensorBoard logs, one folder a training."""
+        return self.home / "tensorboard"
 
     @property
     def logs_folder(self) -> Path:

@@ -35,6 +35,7 @@ def measure_inference(front_end: FrontEnd, architecture: str, classes: tuple[str
 
     ``default``: the companion, features on the continuous signal, as ``analyze --local`` and the archive run it.
     ``cnn``: the 240,000-weight CNN with its front end in the graph, as a SavedModel runs in TensorFlow, batches of 64.
+    ``engines`` also runs the default's SavedModel graph, front end included: in TensorFlow, and compiled by XLA.
     ``loop``: librosa's features window by window and ``model.predict`` of the same CNN, as one writes it first.
     Speed does not depend on what was learnt: the networks are fresh.
 
@@ -55,6 +56,8 @@ def measure_inference(front_end: FrontEnd, architecture: str, classes: tuple[str
         "default": lambda: len(companion.predict_signal(signal, starts)),
         "cnn": _in_graph(cnn, windows),
         "loop": _as_a_loop(cnn, windows[:_LOOP_WINDOWS], front_end),
+        "tensorflow": _in_graph(tree, windows),
+        "xla": _in_graph(tree, windows[: len(windows) // _BATCH * _BATCH], compiled=True),
     }
     speeds: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():
@@ -66,7 +69,12 @@ def measure_inference(front_end: FrontEnd, architecture: str, classes: tuple[str
             speeds[name].append(heard / (time.process_time() - began))
     medians = {name: statistics.median(found) for name, found in speeds.items()}
     return {
-        **{name: {"windows_per_s_per_core": speed} for name, speed in medians.items()},
+        **{name: {"windows_per_s_per_core": medians[name]} for name in ("default", "cnn", "loop")},
+        "engines": {
+            "litert": medians["default"],
+            "tensorflow": medians["tensorflow"],
+            "xla": medians["xla"],
+        },
         "ratio_to_cnn": medians["default"] / medians["cnn"],
         "ratio_to_loop": medians["default"] / medians["loop"],
         "parameters": {"default": tree.hearing.count_params(), "cnn": cnn.hearing.count_params()},
@@ -77,11 +85,15 @@ def _untrained(spec: TreeSpec, front_end: FrontEnd, architecture: str) -> Traine
     return TrainedTree.of_network(spec, front_end, build_network(spec, front_end, architecture), architecture)
 
 
-def _in_graph(tree: TrainedTree, windows: FloatArray) -> Run:
+def _in_graph(tree: TrainedTree, windows: FloatArray, *, compiled: bool = False) -> Run:
     tf = load_tensorflow()
     model = tree.serving_model()
     shape = tf.TensorSpec([None, windows.shape[1]], tf.float32)
-    graph = tf.function(lambda audio: model(audio, training=False)["scores"], input_signature=[shape])
+    graph = tf.function(
+        lambda audio: model(audio, training=False)["scores"],
+        input_signature=[shape],
+        jit_compile=compiled or None,
+    )
 
     def run() -> int:
         for start in range(0, len(windows), _BATCH):

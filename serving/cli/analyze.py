@@ -158,7 +158,7 @@ def _hear(path: Path, model: Model, settings: Settings, keep_windows: bool) -> H
         hearing = hear_file(
             path,
             model,
-            no_signal_dbfs=settings.decision.no_signal_dbfs,
+            settings.decision,
             keep_windows=keep_windows,
             progress=advance,
         )

@@ -19,6 +19,7 @@ def bench() -> None:
     \b
     Examples:
       ./tidzam bench classifiers --data fieldset --json
+      ./tidzam bench choices --data fieldset
       ./tidzam bench inference
       ./tidzam bench train-input
     """
@@ -43,7 +44,8 @@ def classifiers(data: Path, folds: int, only: tuple[str, ...], work: Path | None
     """Cross-validate classifiers on the same folds: MFCC statistics, SB-CNN, and ours.
 
     Macro-F1 is computed once over the pooled out-of-fold answers (closed set, clips, leaf classes). It takes about
-    an hour on two cores, and goes on where it was stopped.
+    an hour on two cores, and goes on where it was stopped; reference_cnn, the CNN of 240,000 weights that bench
+    inference compares with, takes hours more and runs only if it is named.
 
     \b
     Examples:
@@ -84,6 +86,90 @@ def classifiers(data: Path, folds: int, only: tuple[str, ...], work: Path | None
 
 
 @bench.command()
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with labelled clips and the labels.csv that names them.",
+)
+@click.option("--folds", type=click.IntRange(2), default=3, show_default=True, help="Folds of the groups.")
+@click.option(
+    "--run", type=click.IntRange(1), default=1, show_default=True, help="How many of the folds are tested."
+)
+@click.option("--epochs", type=click.IntRange(1), default=16, show_default=True, help="Of each training.")
+@click.option("--only", multiple=True, metavar="NAME", help="Run only this choice beside the default.")
+@click.option(
+    "--markdown",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write the table to this file, as docs/choices.md has it.",
+)
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for what is finished; another call goes on from there (default: bench/ in the home).",
+)
+@json_option
+def choices(
+    data: Path,
+    folds: int,
+    run: int,
+    epochs: int,
+    only: tuple[str, ...],
+    markdown: Path | None,
+    work: Path | None,
+    as_json: bool,
+) -> None:
+    """Quality against cost: the default classifier beside itself with one thing changed.
+
+    Width, depth, sampling rate, window, bands, normalisation, augmentation: each choice is trained with the same
+    effort and tested on the same folds. It takes about two minutes a choice, fold and 16 epochs on two cores.
+
+    \b
+    Examples:
+      ./tidzam bench choices --data fieldset --markdown docs/choices.md
+      ./tidzam bench choices --data fieldset --only wide --only pcen --json
+    """
+    from tidzam_platform.classifiers.benchmarks.choices import as_markdown, measure_choices
+    from tidzam_platform.files import write_whole
+    from tidzam_platform.settings import load_settings
+
+    if run > folds:
+        raise click.UsageError(f"--run {run} is more than the {folds} folds there are")
+    settings = load_settings()
+    rows = measure_choices(
+        data / "labels.csv",
+        settings,
+        work or settings.home / "bench" / "choices",
+        folds=folds,
+        run=run,
+        epochs=epochs,
+        only=only,
+        say=remarks.print,
+    )
+    if markdown is not None:
+        write_whole(markdown, as_markdown(rows).encode())
+    if as_json:
+        print_json({"folds": folds, "run": run, "epochs": epochs, "choices": rows})
+        return
+    print_table(
+        f"{run} of {folds} folds, {epochs} epochs",
+        ("changed", "to", "macro-F1", "difference", "log-loss", "parameters", "windows/s/core"),
+        [
+            (
+                row["question"],
+                row["name"],
+                f"{row['macro_f1']:.3f}",
+                f"{row['difference']:+.3f}",
+                f"{row['log_loss']:.3f}",
+                row["parameters"],
+                f"{row['windows_per_s_per_core']:.0f}",
+            )
+            for row in rows
+        ],
+    )
+
+
+@bench.command()
 @json_option
 def inference(as_json: bool) -> None:
     """Windows per second and core, features included: ours, a CNN of 240,000 weights, and a plain loop.
@@ -103,6 +189,7 @@ def inference(as_json: bool) -> None:
         print_json(figures)
         return
     rows = [(name, f"{figures[name]['windows_per_s_per_core']:.0f}") for name in ("default", "cnn", "loop")]
+    rows += [(f"default in {name}", f"{figures['engines'][name]:.0f}") for name in ("tensorflow", "xla")]
     print_table("Inference, features included", ("what", "windows/s/core"), rows)
     click.echo(f"{figures['ratio_to_cnn']:.1f} times the CNN, {figures['ratio_to_loop']:.0f} times the loop")
 

@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="With --data: write a confusion matrix, a reliability diagram and bars per class into this folder.",
 )
+@click.option(
+    "--pooling",
+    type=click.Choice(["soft_vote", "maximum", "power_mean", "majority"]),
+    default="soft_vote",
+    show_default=True,
+    help="With --data: how the scores of a clip's windows become the clip's.",
+)
 @json_option
 @click.pass_context
 def evaluate(
@@ -45,6 +52,7 @@ def evaluate(
     recordings: Path | None,
     generation: int | None,
     pictures: Path | None,
+    pooling: str,
     as_json: bool,
 ) -> None:
     """Score a generation on labelled audio that no training saw: clips or whole recordings.
@@ -66,7 +74,7 @@ def evaluate(
 
     settings = load_settings()
     if data is not None and recordings is None:
-        figures = _evaluate_data(data, settings, generation, as_json)
+        figures = _evaluate_data(data, settings, generation, pooling, as_json)
         if pictures is not None:
             _write_pictures(figures, pictures)
         unusable = figures.unusable
@@ -83,14 +91,21 @@ def evaluate(
         ctx.exit(AudioError.exit_code)
 
 
-def _evaluate_data(data: Path, settings: Settings, generation: int | None, as_json: bool) -> FolderFigures:
+def _evaluate_data(
+    data: Path, settings: Settings, generation: int | None, pooling: str, as_json: bool
+) -> FolderFigures:
     from serving.cli.evaluation_tables import print_clips
     from serving.evaluating import evaluate_clips, read_labelled_folder
+    from tidzam_platform.classifiers.clip_pooling import POOLINGS
 
     entries = read_labelled_folder(data)
     with _model(settings, generation) as model, progress_bar("hearing clips", len(entries)) as progress:
         figures = evaluate_clips(
-            entries, model, no_signal_dbfs=settings.decision.no_signal_dbfs, progress=progress
+            entries,
+            model,
+            no_signal_dbfs=settings.decision.no_signal_dbfs,
+            pooling=POOLINGS[pooling],
+            progress=progress,
         )
     known, _reason = _trained(settings, figures.generation)
     trained = known.among(entry.path for entry in entries) if known else None
@@ -130,7 +145,7 @@ def _evaluate_recordings(
         figures = evaluate_recordings(
             found.recordings,
             model,
-            no_signal_dbfs=settings.decision.no_signal_dbfs,
+            settings.decision,
             origins=origins,
             trained=trained.names if trained else None,
             progress=progress,

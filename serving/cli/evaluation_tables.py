@@ -10,6 +10,7 @@ from tidzam_platform.cli.output import print_table
 if TYPE_CHECKING:
     from serving.evaluating import FolderFigures, RecordingFigures
     from tidzam_platform.classifiers.evaluation.events import EventFigures
+    from tidzam_platform.classifiers.evaluation.multi_label import MultiLabelFigures
 
 _OF_CLASS: Final = ("precision", "recall", "f1", "auroc", "average_precision")
 
@@ -47,6 +48,26 @@ def print_clips(data: Path, figures: FolderFigures) -> None:
         [
             (name, one["clips"], *(_share(one[column]) for column in columns))
             for name, one in answer["per_class"].items()
+        ],
+    )
+    if figures.each is not None:
+        _print_each(figures.each)
+
+
+def _print_each(figures: MultiLabelFigures) -> None:
+    """Figures of every class against the set of true ones."""
+    ranking = figures.ranking
+    print_table(
+        f"each class by itself, macro-F1 {figures.macro_f1:.3f}",
+        ["class", "clips", *(column.replace("_", " ") for column in _OF_CLASS)],
+        [
+            (
+                name,
+                one.clips,
+                *map(_share, (one.precision, one.recall, one.f1)),
+                *map(_share, (ranking[name].auroc, ranking[name].average_precision)),
+            )
+            for name, one in figures.per_class.items()
         ],
     )
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from serving.analysis import BATCH_WINDOWS, Model
 from serving.signature import ModelDescription
 from tidzam_platform.audio import Block, Window, cut_windows, holes_in_frames, probe, read_audio
+from tidzam_platform.classifiers.clip_pooling import Pooling, soft_vote
 from tidzam_platform.errors import AudioError, EmptyAudioError
 
 MAX_CLIP_S: Final = 600.0  # a clip is held in memory while it is heard
@@ -30,7 +31,7 @@ class ClipScores:
     """What the model says of clips.
 
     Attributes:
-        scores: float32 ``[clips, classes]`` in [0, 1], the mean over the windows of the clip.
+        scores: float32 ``[clips, classes]`` in [0, 1], pooled over the windows of the clip.
         level_dbfs: float32 ``[clips]``, of the mean power of the windows.
         heard: numbers of these clips among those asked for, ascending.
         unusable: why each of the others could not be heard, by its number.
@@ -43,7 +44,10 @@ class ClipScores:
 
 
 def score_clips(
-    paths: Sequence[Path], model: Model, progress: Callable[[int], None] = lambda _more: None
+    paths: Sequence[Path],
+    model: Model,
+    progress: Callable[[int], None] = lambda _more: None,
+    pooling: Pooling = soft_vote,
 ) -> ClipScores:
     """Hear clips as one channel each (the mean of their channels, as in training).
 
@@ -54,29 +58,45 @@ def score_clips(
         paths: of the clips.
         model: answers for windows.
         progress: is told how many more clips are decoded.
+        pooling: makes one row of scores of a clip's windows.
 
     Raises:
         ModelServerError: the model does not answer.
     """
     description = model.describe()
-    scores = np.zeros((len(paths), len(description.classes)))
-    power, windows = np.zeros(len(paths)), np.zeros(len(paths), int)
     unusable: dict[int, str] = {}
-    stream = _windows_of_all(paths, description, unusable, progress)
-    while batch := list(islice(stream, BATCH_WINDOWS)):
-        clips = np.array([clip for clip, _ in batch])
-        prediction = model.predict_windows([window for _, window in batch])
-        np.add.at(scores, clips, prediction.scores)
-        np.add.at(power, clips, 10 ** (prediction.level_dbfs.astype(np.float64) / 10))
-        np.add.at(windows, clips, 1)
-    heard = np.flatnonzero(windows)
-    level_dbfs = 10 * np.log10(np.maximum(power[heard] / windows[heard], np.finfo(np.float64).tiny))
+    heard: list[int] = []
+    scores: list[NDArray[np.float64]] = []
+    levels: list[float] = []
+    for clip, windows in groupby(
+        _predictions(paths, model, description, unusable, progress), lambda row: row[0]
+    ):
+        _, rows, levels_dbfs = zip(*windows, strict=True)
+        heard.append(clip)
+        scores.append(pooling(np.stack(rows)))
+        power = (10 ** (np.array(levels_dbfs, np.float64) / 10)).mean()
+        levels.append(10 * float(np.log10(max(power, np.finfo(np.float64).tiny))))
     return ClipScores(
-        scores=(scores[heard] / windows[heard, np.newaxis]).astype(np.float32),
-        level_dbfs=level_dbfs.astype(np.float32),
-        heard=tuple(heard.tolist()),
+        scores=np.array(scores, np.float32).reshape(len(heard), len(description.classes)),
+        level_dbfs=np.array(levels, np.float32),
+        heard=tuple(heard),
         unusable=unusable,
     )
+
+
+def _predictions(
+    paths: Sequence[Path],
+    model: Model,
+    description: ModelDescription,
+    unusable: dict[int, str],
+    progress: Callable[[int], None],
+) -> Iterator[tuple[int, NDArray[np.float32], float]]:
+    """Scores and level of each window with the number of its clip, clip after clip."""
+    stream = _windows_of_all(paths, description, unusable, progress)
+    while batch := list(islice(stream, BATCH_WINDOWS)):
+        prediction = model.predict_windows([window for _, window in batch])
+        for (clip, _), row, level in zip(batch, prediction.scores, prediction.level_dbfs, strict=True):
+            yield clip, row, float(level)
 
 
 def _windows_of_all(

@@ -9,6 +9,7 @@ from tidzam_platform.classifiers.evaluation import Evaluation
 from tidzam_platform.classifiers.evaluation.bootstrap import Interval
 from tidzam_platform.classifiers.evaluation.calibration_figures import ReliabilityBin
 from tidzam_platform.classifiers.evaluation.clips import Ranking, mean_ranking
+from tidzam_platform.classifiers.evaluation.multi_label import MultiLabelFigures
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class FolderFigures:
         unknown_classes: classes of the data that the model does not know, or that may mean several of its classes;
             their clips count as wrong.
         unusable: ``file`` and ``error`` of clips that could not be heard; they are in no figure.
+        each: of a generation of several labels, every class of ``ranking`` against the set of true classes.
     """
 
     generation: int
@@ -43,6 +45,7 @@ class FolderFigures:
     ranking: dict[str, Ranking]
     unknown_classes: tuple[str, ...]
     unusable: tuple[dict[str, str], ...]
+    each: MultiLabelFigures | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All figures as JSON holds them."""
@@ -65,6 +68,7 @@ class FolderFigures:
             "reliability": [asdict(one) for one in self.reliability],
             "unknown_classes": self.unknown_classes,
             "unusable": self.unusable,
+            "multi_label": asdict(self.each) if self.each else None,
         }
 
     def of_class(self, name: str) -> dict[str, Any]:

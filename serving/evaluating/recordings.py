@@ -16,6 +16,7 @@ from tidzam_platform.classifiers.decision import NO_SIGNAL, UNKNOWN
 from tidzam_platform.classifiers.evaluation.events import TimedLabel, Track, event_based, segment_based
 from tidzam_platform.classifiers.evaluation.false_alarms import false_alarms, is_background
 from tidzam_platform.errors import AudioError, LabelError
+from tidzam_platform.settings import DecisionSettings
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class _HeardChannel:
 def evaluate_recordings(
     recordings: Sequence[LabelledRecording],
     model: Model,
+    decision: DecisionSettings,
     *,
-    no_signal_dbfs: float,
     origins: Origins | None = None,
     trained: frozenset[str] | None = None,
     progress: Callable[[int], None] = lambda _more: None,
@@ -49,7 +50,7 @@ def evaluate_recordings(
     Args:
         recordings: at least one.
         model: the generation.
-        no_signal_dbfs: windows quieter than this are ``no_signal``.
+        decision: how scores become answers and events.
         origins: which clip each event is, if known.
         trained: file names of the clips that the generation was trained on, if known; with ``origins`` the events
             of all other clips are scored by themselves as well.
@@ -65,7 +66,7 @@ def evaluate_recordings(
     hearings: list[tuple[LabelledRecording, Hearing]] = []
     for recording in recordings:
         try:
-            hearings.append((recording, _hear(recording, model, no_signal_dbfs, progress)))
+            hearings.append((recording, _hear(recording, model, decision, progress)))
         except AudioError as error:
             unusable.append({"file": str(recording.path), "error": str(error)})
     if not hearings:
@@ -87,7 +88,7 @@ def evaluate_recordings(
 
 
 def _hear(
-    recording: LabelledRecording, model: Model, no_signal_dbfs: float, progress: Callable[[int], None]
+    recording: LabelledRecording, model: Model, decision: DecisionSettings, progress: Callable[[int], None]
 ) -> Hearing:
     done_s = 0
 
@@ -96,7 +97,7 @@ def _hear(
         progress(int(seconds) - done_s)
         done_s = int(seconds)
 
-    hearing = hear_file(recording.path, model, no_signal_dbfs=no_signal_dbfs, progress=advance)
+    hearing = hear_file(recording.path, model, decision, progress=advance)
     beyond = max(recording.tracks)
     if beyond > hearing.info.channels:
         raise LabelError(

@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidzam_platform.classifiers.thresholds import SILENT, FittedThresholds, fit_thresholds
+from tidzam_platform.classifiers.thresholds import (
+    SILENT,
+    FittedThresholds,
+    fit_independent_thresholds,
+    fit_thresholds,
+)
 from tidzam_platform.errors import TrainingError
 
 
@@ -181,3 +186,47 @@ def test_new_clips_are_answered_with_about_the_precision_asked_for() -> None:
 def test_what_makes_no_sense_is_refused(scores: np.ndarray, truth: np.ndarray, arguments: dict) -> None:
     with pytest.raises(TrainingError):
         fit_thresholds(scores, truth, **arguments)
+
+
+def test_where_several_classes_may_be_right_each_answers_for_itself() -> None:
+    scores = np.array([[0.9, 0.85], [0.8, 0.95], [0.7, 0.1], [0.6, 0.2]])
+    truth = np.array([[True, True], [True, True], [False, False], [True, False]])
+    known = np.ones_like(truth)
+    fitted = fit_independent_thresholds(scores, truth, known, 1.0, minimum=0.3, prior_clips=0)
+    np.testing.assert_allclose(fitted.thresholds, [0.8, 0.3])
+    np.testing.assert_allclose(fitted.recall, [2 / 3, 1])
+    as_rivals = fit_thresholds(scores, truth, 1.0, minimum=0.3, prior_clips=0)
+    assert as_rivals.thresholds[0] == 0.9, "the second clip's top class is the other one"
+
+
+def test_where_several_classes_may_be_right_unknown_truth_does_not_count() -> None:
+    scores = np.array([[0.9], [0.8], [0.7]])
+    truth = np.array([[True], [False], [True]])
+    known = np.array([[True], [False], [True]])
+    fitted = fit_independent_thresholds(scores, truth, known, 1.0, minimum=0.3, prior_clips=0)
+    assert fitted.thresholds[0] == 0.7
+    assert fitted.n[0] == 2
+    everything = np.ones_like(known)
+    assert fit_independent_thresholds(scores, truth, everything, 1.0, prior_clips=0).thresholds[0] == 0.9
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.5, 1), st.floats(0, 0.9))
+def test_the_precision_asked_for_is_reached_on_the_clips_that_it_was_fitted_on_in_each_class(
+    seed: int, precision: float, minimum: float
+) -> None:
+    random = np.random.default_rng(seed)
+    truth = random.random((60, 3)) < [0.1, 0.5, 0.9]
+    scores = np.clip(truth * 0.4 + random.random((60, 3)) * 0.7, 0, 1)
+    fitted = fit_independent_thresholds(
+        scores, truth, np.ones_like(truth), precision, minimum=minimum, prior_clips=0
+    )
+    assert (fitted.thresholds >= minimum).all()
+    assert fitted.reached.any()
+    for column in np.flatnonzero(fitted.reached):
+        answered = scores[:, column] >= fitted.thresholds[column]
+        assert truth[answered, column].mean() >= precision
+
+
+def test_truths_of_another_shape_are_refused() -> None:
+    with pytest.raises(TrainingError, match="2 x 2 of bool"):
+        fit_independent_thresholds(np.eye(2), np.ones((2, 1), bool), np.ones((2, 2), bool))

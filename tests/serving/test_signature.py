@@ -31,6 +31,7 @@ def descriptions(draw: st.DrawFn) -> ModelDescription:
         hop_s=draw(st.floats(0.1, 60)),
         generation=draw(st.integers(1, 2**53)),
         dataset_version=draw(st.text()),
+        labels=draw(st.sampled_from(["single", "multi"])),
     )
 
 
@@ -65,6 +66,12 @@ def test_a_wrong_value_anywhere_is_refused_or_makes_sense(key: str, value: objec
     assert json.loads(known.to_json())[key] == value
 
 
+def test_a_model_that_was_exported_before_there_were_kinds_has_single_labels():
+    values = asdict(description(1))
+    del values["labels"]
+    assert ModelDescription.from_json(json.dumps(values)).labels == "single"
+
+
 def test_deep_json_is_refused():
     with pytest.raises(ModelRepositoryError):
         ModelDescription.from_json("[" * 100_000)
@@ -86,6 +93,7 @@ def test_windows_and_hops_are_counted_in_frames():
         ({"window_s": 0.0}, "window_s"),
         ({"hop_s": float("nan")}, "hop_s"),
         ({"generation": 0}, "count from 1"),
+        ({"labels": "many"}, "single or multi"),
     ],
 )
 def test_a_description_that_makes_no_sense_cannot_be_made(change, message):

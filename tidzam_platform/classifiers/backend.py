@@ -20,20 +20,21 @@ def load_keras() -> Any:
     return keras
 
 
-def load_tensorflow() -> Any:
+def load_tensorflow(*, start_devices: bool = True) -> Any:
     """Import TensorFlow and let it look for its devices, without its remarks on what this machine has not."""
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _silent_stderr():
+    with silent_stderr():
         import tensorflow as tf
 
-        tf.zeros(1)  # the first operation starts the devices
+        if start_devices:
+            tf.zeros(1)  # the first operation starts them
     return tf
 
 
 @contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Hold back what C++ libraries write to file descriptor 2; let it out if the block fails."""
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:

@@ -1,4 +1,7 @@
-"""From scores to an answer: the deepest class that is sure, ``unknown``, or ``no_signal``. Two rules."""
+"""From scores to an answer: the deepest class that is sure, ``unknown``, or ``no_signal``.
+
+Two rules for trees where one class sounds, one for trees where any number may.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from tidzam_platform.classifiers.tree.activation import Labels
 from tidzam_platform.labels.class_paths import is_within
 
 UNKNOWN: Final = "unknown"
 NO_SIGNAL: Final = "no_signal"
+_NOTHING: Final = np.array([], np.int64)
 MARGIN: Final = 0.5  # of the original Tidzam's rule, for the lead over the rival and for a child
 
 
@@ -35,7 +40,7 @@ class Answer:
 
 
 class _GatedDecider(ABC):
-    """What both rules share: the order of the classes, and the level below which nothing is heard."""
+    """What all rules share: the order of the classes, and the level below which nothing is heard."""
 
     def __init__(self, classes: Sequence[ClassNode], no_signal_dbfs: float) -> None:
         self._no_signal_dbfs = no_signal_dbfs
@@ -46,20 +51,26 @@ class _GatedDecider(ABC):
         self._children = {parent: np.array(members) for parent, members in children.items()}
 
     def decide(self, scores: npt.NDArray[np.float32], level_dbfs: npt.NDArray[np.float32]) -> list[Answer]:
-        """One answer a window; a window below the level is ``no_signal``, whatever the classifier says.
+        """One answer a window, the best; a window below the level is ``no_signal``, whatever the classifier says.
 
         Args:
             scores: float32 ``[windows, classes]`` in [0, 1].
             level_dbfs: float32 ``[windows]``, dB relative to full scale.
         """
+        return [sounds[0] for sounds in self.sounds(scores, level_dbfs)]
+
+    def sounds(
+        self, scores: npt.NDArray[np.float32], level_dbfs: npt.NDArray[np.float32]
+    ) -> list[list[Answer]]:
+        """All that each window is taken for, the best first: at least one answer. Arguments as ``decide``."""
         return [
-            Answer(NO_SIGNAL, 1.0) if level < self._no_signal_dbfs else self._decide(row)
+            [Answer(NO_SIGNAL, 1.0)] if level < self._no_signal_dbfs else self._sounds(row)
             for row, level in zip(scores, level_dbfs, strict=True)
         ]
 
     @abstractmethod
-    def _decide(self, scores: npt.NDArray[np.float32]) -> Answer:
-        """The answer for one window that is loud enough."""
+    def _sounds(self, scores: npt.NDArray[np.float32]) -> list[Answer]:
+        """All answers for one window that is loud enough, the best first."""
 
 
 class Decider(_GatedDecider):
@@ -73,7 +84,7 @@ class Decider(_GatedDecider):
         super().__init__(classes, no_signal_dbfs)
         self._thresholds = [node.threshold for node in classes]
 
-    def _decide(self, scores: npt.NDArray[np.float32]) -> Answer:
+    def _sounds(self, scores: npt.NDArray[np.float32]) -> list[Answer]:
         answer, parent = Answer(UNKNOWN, float(scores.max())), None
         while (members := self._children.get(parent)) is not None:
             best = int(members[scores[members].argmax()])
@@ -81,7 +92,43 @@ class Decider(_GatedDecider):
                 break
             parent = self._paths[best]
             answer = Answer(parent, float(scores[best]))
-        return answer
+        return [answer]
+
+
+class MultiLabelDecider(_GatedDecider):
+    """Answers by thresholds where any number of classes may sound at once: siblings are no rivals.
+
+    A class is heard if it and all classes above it reach their thresholds. What sounds are the heard classes that have
+    no heard class below: leaves first, by their scores, then inner classes, the deepest first. So the one answer for
+    people is the best leaf that is sure, else the deepest sure class, else ``unknown``.
+    """
+
+    def __init__(self, classes: Sequence[ClassNode], no_signal_dbfs: float) -> None:
+        super().__init__(classes, no_signal_dbfs)
+        self._thresholds = np.array([node.threshold for node in classes], np.float32)
+
+    def _sounds(self, scores: npt.NDArray[np.float32]) -> list[Answer]:
+        passes = scores >= self._thresholds
+        ends: list[tuple[bool, int, Answer]] = []
+        pending: list[tuple[int | None, int]] = [(None, 0)]
+        while pending:
+            index, depth = pending.pop()
+            members = self._children.get(None if index is None else self._paths[index], _NOTHING)
+            heard = members[passes[members]]
+            pending.extend((int(one), depth + 1) for one in heard)
+            if index is not None and not len(heard):
+                is_leaf = not len(members)
+                answer = Answer(self._paths[index], float(scores[index]))
+                ends.append((not is_leaf, 0 if is_leaf else -depth, answer))
+        ends.sort(key=lambda end: (*end[:2], -end[2].score, end[2].class_path))
+        return [answer for *_, answer in ends] or [Answer(UNKNOWN, float(scores.max()))]
+
+
+def threshold_decider(
+    classes: Sequence[ClassNode], no_signal_dbfs: float, labels: Labels
+) -> Decider | MultiLabelDecider:
+    """The decider by thresholds for a tree of single labels, or of several."""
+    return (Decider if labels == "single" else MultiLabelDecider)(classes, no_signal_dbfs)
 
 
 class MarginDecider(_GatedDecider):
@@ -99,14 +146,14 @@ class MarginDecider(_GatedDecider):
             np.array([not is_within(other, path) for other in self._paths], bool) for path in self._paths
         ]
 
-    def _decide(self, scores: npt.NDArray[np.float32]) -> Answer:
+    def _sounds(self, scores: npt.NDArray[np.float32]) -> list[Answer]:
         top = int(scores.argmax())
         rivals = scores[self._rivals[top]]
         if scores[top] - rivals.max(initial=0.0) <= MARGIN:
-            return Answer(UNKNOWN, float(scores[top]))
+            return [Answer(UNKNOWN, float(scores[top]))]
         while (members := self._children.get(self._paths[top])) is not None:
             best = int(members[scores[members].argmax()])
             if scores[best] <= MARGIN:
                 break
             top = best
-        return Answer(self._paths[top], float(scores[top]))
+        return [Answer(self._paths[top], float(scores[top]))]

@@ -78,6 +78,11 @@ class EventDetector:
         self._hop_frames = hop_frames
         self._last_frame: int | None = None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no sound is open: what comes does not depend on what was."""
+        return self._hysteresis.is_idle and self._filler.is_idle
+
     def add(self, start_frame: int, answer: Answer, scores: Mapping[str, float] | None = None) -> list[Event]:
         """Take the answer of the window at ``start_frame``; returns the events that are settled now.
 
@@ -123,6 +128,11 @@ class _Hysteresis:
         self._off = rules.off_threshold
         self._open: str | None = None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no event is open."""
+        return self._open is None
+
     def reset(self) -> None:
         """Forget the event that is open."""
         self._open = None
@@ -146,6 +156,11 @@ class _GapFiller:
         self._most_windows = most_windows
         self._sound: str | None = None
         self._held: list[tuple[int, Answer]] = []
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no sound that could come back in time."""
+        return self._sound is None
 
     def push(self, start_frame: int, answer: Answer) -> list[tuple[int, Answer]]:
         """Take a window that follows the one before; returns the windows that are decided now."""

@@ -47,8 +47,12 @@ def load_clips(
     progress: Callable[[int], None] = lambda _more: None,
     *,
     sides: frozenset[Side] = ALL_SIDES,
+    copies: Callable[[ClipFeatures, npt.NDArray[np.float32]], list[ClipFeatures]] | None = None,
 ) -> list[ClipFeatures]:
-    """Decode every clip of a dataset version that has a class and lies on ``sides``, and compute its features."""
+    """Decode every clip of a dataset version that has a class and lies on ``sides``, and compute its features.
+
+    ``copies`` makes more clips of one of the train side and its audio (see ``clip_variants``).
+    """
     rows_of_clip: dict[str, list[ManifestRow]] = {}
     for row in manifest.rows:
         if row.verdict == "present" and row.side in sides:
@@ -62,6 +66,8 @@ def load_clips(
             features, offsets = clip_features(audio, front_end)
             classes = tuple(sorted({row.class_path for row in rows}))
             clips.append(ClipFeatures(sha256, features, offsets, classes, rows[0].group, rows[0].side))
+            if copies is not None and clips[-1].side == "train":
+                clips += copies(clips[-1], audio)
             progress(1)
     return clips
 

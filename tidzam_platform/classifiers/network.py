@@ -53,9 +53,13 @@ def build_network(spec: TreeSpec, front_end: FrontEnd, architecture: str) -> Tre
         heads[expert.name] = keras.layers.Dense(
             len(expert.outputs), dtype="float32", name=f"head_{expert.name}"
         )
-        dropped = keras.layers.Dropout(DROPOUT, name=f"dropout_{expert.name}")(embeddings[key])
+        dropped = keras.layers.Dropout(DROPOUT, dtype="float32", name=f"dropout_{expert.name}")(
+            embeddings[key]
+        )
         logits.append(heads[expert.name](dropped))
-    joined = keras.layers.Concatenate(name="logits")(logits) if len(logits) > 1 else logits[0]
+    joined = (
+        keras.layers.Concatenate(dtype="float32", name="logits")(logits) if len(logits) > 1 else logits[0]
+    )
     return TreeNetwork(keras.Model(patches, joined, name="tree"), trunks, heads)
 
 

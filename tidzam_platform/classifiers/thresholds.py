@@ -71,31 +71,77 @@ def fit_thresholds(
     values = _checked_scores(scores)
     count, classes = values.shape
     is_true = _as_membership(np.asarray(truth), count, classes)
+    top = values.argmax(axis=1)
+    rows = np.arange(count)
+    claims = _Claims(top, values[rows, top], is_true[rows, top])
+    return _fitted(claims, is_true.sum(axis=0), precision, minimum, prior_clips)
+
+
+def fit_independent_thresholds(
+    scores: npt.NDArray[np.floating],
+    truth: npt.NDArray[np.bool_],
+    known: npt.NDArray[np.bool_],
+    precision: float = 0.95,
+    *,
+    minimum: float = 0.3,
+    prior_clips: float = PRIOR_CLIPS,
+) -> FittedThresholds:
+    """Thresholds for classes of which any number may be right: each class answers every clip that scores enough.
+
+    Args:
+        scores: float ``[n, classes]`` in [0, 1], of clips that no training saw.
+        truth: bool ``[n, classes]``, whether the clip has the class.
+        known: bool ``[n, classes]``, whether anybody knows; the others do not count.
+        precision: what each class shall reach, in (0, 1].
+        minimum: no threshold is lower, in [0, 1].
+        prior_clips: how many clips the pooled precision counts as, at least 0.
+
+    Raises:
+        TrainingError: shapes do not fit, or values make no sense.
+    """
+    values = _checked_scores(scores)
+    is_true = _as_membership(np.asarray(truth), *values.shape) & _as_membership(
+        np.asarray(known), *values.shape
+    )
+    clip, column = np.nonzero(known)
+    claims = _Claims(column, values[clip, column], is_true[clip, column])
+    return _fitted(claims, is_true.sum(axis=0), precision, minimum, prior_clips)
+
+
+@dataclass(frozen=True)
+class _Claims:
+    """That clips are of classes: int64, float64 and bool ``[claims]``, which class, how sure, and whether right."""
+
+    column: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float64]
+    right: npt.NDArray[np.bool_]
+
+
+def _fitted(
+    claims: _Claims, of_class: npt.NDArray[np.int64], precision: float, minimum: float, prior_clips: float
+) -> FittedThresholds:
     if not (0 < precision <= 1 and 0 <= minimum <= 1 and prior_clips >= 0):
         raise TrainingError(
             f"thresholds for precision {precision}, at least {minimum}, with {prior_clips} prior clips: the first "
             "is in (0, 1], the second in [0, 1], the third at least 0"
         )
-    top = values.argmax(axis=1)
-    top_scores = values[np.arange(count), top]
-    right = is_true[np.arange(count), top]
-    grid = np.unique(np.maximum(top_scores, minimum))  # the precision changes at no other threshold
-    pooled = _Tally(top_scores, right, grid).precision()
+    classes = len(of_class)
+    grid = np.unique(np.maximum(claims.scores, minimum))  # the precision changes at no other threshold
+    pooled = _Tally(claims.scores, claims.right, grid).precision()
     thresholds, reached = np.full(classes, SILENT), np.zeros(classes, bool)
     for index in range(classes):
-        mine = top == index
-        tally = _Tally(top_scores[mine], right[mine], grid)
+        mine = claims.column == index
+        tally = _Tally(claims.scores[mine], claims.right[mine], grid)
         enough = grid[tally.precision(prior_clips, pooled) >= precision]
         own = grid[tally.precision() >= precision]
         if len(enough):
             thresholds[index], reached[index] = enough[0], True
         if len(own):
-            highest = max(float(top_scores[mine & right].max()), minimum)
+            highest = max(float(claims.scores[mine & claims.right].max()), minimum)
             thresholds[index], reached[index] = min(float(thresholds[index]), highest), True
-    answered = top_scores >= thresholds[top]
-    answers = np.bincount(top[answered], minlength=classes)
-    hits = np.bincount(top[answered & right], minlength=classes)
-    of_class = is_true.sum(axis=0)
+    answered = claims.scores >= thresholds[claims.column]
+    answers = np.bincount(claims.column[answered], minlength=classes)
+    hits = np.bincount(claims.column[answered & claims.right], minlength=classes)
     return FittedThresholds(thresholds, _share(hits, answers), _share(hits, of_class), of_class, reached)
 
 

@@ -19,6 +19,7 @@ from tidzam_platform.classifiers.front_end import FrontEnd, level_dbfs, log_mel,
 from tidzam_platform.classifiers.heads import HEADS
 from tidzam_platform.classifiers.network import SHARED, TreeNetwork, trunk_of, weights_of
 from tidzam_platform.classifiers.prediction import predict
+from tidzam_platform.classifiers.tree.activation import Activation
 from tidzam_platform.classifiers.tree.scores import node_scores
 from tidzam_platform.classifiers.tree.spec import TreeSpec
 from tidzam_platform.errors import TrainingError
@@ -39,26 +40,21 @@ class Trunk:
 
 @dataclass(frozen=True)
 class Head:
-    """What gives an expert's probabilities from an embedding.
+    """What gives an expert's logits from an embedding, and how sure they are taken to be.
 
     Attributes:
         kind: name in ``heads.HEADS``.
         arrays: its parameters.
-        temperature: its probabilities are raised to ``1 / temperature`` and brought back to sum 1 (Guo 2017).
+        temperature: its logits are divided by this (Guo 2017).
     """
 
     kind: str
     arrays: Mapping[str, npt.NDArray[Any]]
     temperature: float = 1.0
 
-    def probabilities(self, embedding: Any) -> Any:
+    def probabilities(self, embedding: Any, activation: Activation) -> Any:
         """Calibrated probabilities of the expert's outputs, float32 ``[batch, outputs]``."""
-        ops = load_keras().ops
-        raw = HEADS[self.kind].apply(self.arrays, embedding)
-        if self.temperature == 1.0:
-            return raw
-        sharpened = ops.power(ops.maximum(raw, 1e-12), 1.0 / self.temperature)
-        return sharpened / ops.sum(sharpened, axis=-1, keepdims=True)
+        return activation.probabilities(HEADS[self.kind].apply(self.arrays, embedding), self.temperature)
 
 
 @dataclass(frozen=True)
@@ -127,7 +123,9 @@ class TrainedTree:
         normalised = normalise(patches, self.front_end)
         embeddings = {name: trunk.model(normalised) for name, trunk in self.trunks.items()}
         probabilities = {
-            expert.name: self.heads[expert.name].probabilities(embeddings[trunk_of(expert)])
+            expert.name: self.heads[expert.name].probabilities(
+                embeddings[trunk_of(expert)], self.spec.activation
+            )
             for expert in self.spec.experts
         }
         first = embeddings[trunk_of(self.spec.experts[0])]

@@ -32,6 +32,7 @@ COMMANDS = (
         ("generation", "train, evaluate and serve a generation of classifiers"),
         ("evaluate", "score a generation on labelled clips or recordings"),
         ("bench", "measure quality and speed beside a reference"),
+        ("tensorboard", "losses, figures and pictures of each training in the browser"),
         ("dagster", "the same as a data platform in the browser"),
     )),
     ("Running", (

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tidzam_platform.classifiers.backend import load_keras
 from tidzam_platform.classifiers.heads import HEADS, forest, linear
+from tidzam_platform.classifiers.tree.activation import ACTIVATIONS
 from tidzam_platform.errors import TrainingError
 
 every_head = pytest.mark.parametrize("kind", sorted(HEADS))
@@ -31,7 +32,7 @@ def clusters(
 
 
 def probabilities(kind: str, arrays: dict[str, np.ndarray], embeddings: np.ndarray) -> np.ndarray:
-    return np.asarray(HEADS[kind].apply(arrays, embeddings))
+    return np.asarray(ACTIVATIONS["single"].probabilities(HEADS[kind].apply(arrays, embeddings)))
 
 
 def kept_and_read(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -61,7 +62,7 @@ def test_it_runs_inside_a_graph_and_says_the_same_there(kind: str) -> None:
     embeddings, labels = clusters()
     arrays = HEADS[kind].fit(embeddings, labels, 3, seed=1)
     entry = keras.Input((WIDTH,))
-    model = keras.Model(entry, HEADS[kind].apply(arrays, entry))
+    model = keras.Model(entry, ACTIVATIONS["single"].probabilities(HEADS[kind].apply(arrays, entry)))
     for batch in (1, 7):
         inside = np.asarray(model(embeddings[:batch]))
         np.testing.assert_allclose(inside, probabilities(kind, arrays, embeddings[:batch]), atol=1e-6)
@@ -184,3 +185,63 @@ def test_examples_that_cannot_be_learnt_from_are_refused(
     arguments = {"embeddings": embeddings, "labels": labels, "classes": 3, "seed": 0, **change}
     with pytest.raises(TrainingError, match=says):
         HEADS[kind].fit(**arguments)
+
+
+def independent(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings of which the first three inputs tell by themselves whether each of three classes is there."""
+    random = np.random.default_rng(seed)
+    truth = random.random((400, 3)) < 0.5
+    embeddings = random.standard_normal((400, WIDTH)) * 0.3
+    embeddings[:, :3] += truth
+    embeddings[:, 3] = 0.0
+    return embeddings.astype(np.float32) * 20 + 7, truth.astype(np.float32)
+
+
+def test_the_linear_head_tells_for_each_class_whether_it_is_there() -> None:
+    embeddings, truth = independent()
+    arrays = kept_and_read(linear.fit_independent(embeddings, truth, 1 - truth, seed=0))
+    unseen, expected = independent(seed=1)
+    scores = np.asarray(ACTIVATIONS["multi"].probabilities(linear.apply(arrays, unseen)))
+    assert scores.dtype == np.float32
+    assert ((scores > 0.5) == expected).mean() > 0.93
+    assert (scores.sum(axis=1) > 1.5).any(), "several at once"
+
+
+def test_examples_of_which_nobody_knows_do_not_count_for_that_class_alone() -> None:
+    embeddings, truth = independent()
+    half = np.arange(len(truth)) < 200
+    known = np.ones_like(truth)
+    known[half, 0] = 0
+    arrays = linear.fit_independent(embeddings, truth * known, (1 - truth) * known, seed=0)
+    lied = truth.copy()
+    lied[half, 0] = 1 - lied[half, 0]
+    same = linear.fit_independent(embeddings, lied * known, (1 - lied) * known, seed=0)
+    other = linear.fit_independent(embeddings, lied, 1 - lied, seed=0)
+    np.testing.assert_array_equal(arrays["kernel"], same["kernel"])
+    assert np.abs(arrays["kernel"][:, 0] - other["kernel"][:, 0]).max() > 1e-3
+    np.testing.assert_array_equal(arrays["kernel"][:, 1:], other["kernel"][:, 1:])
+
+
+def test_a_class_that_no_example_has_or_none_lacks_is_certain() -> None:
+    embeddings, truth = independent()
+    truth[:, 0], truth[:, 1] = 0, 1
+    arrays = linear.fit_independent(embeddings, truth, 1 - truth, seed=0)
+    scores = np.asarray(ACTIVATIONS["multi"].probabilities(linear.apply(arrays, embeddings)))
+    assert scores[:, 0].max() == 0
+    assert scores[:, 1].min() == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"yes": np.zeros((400, 3))}, "at least one class"),
+        ({"yes": np.zeros((400, 2))}, r"\[400, 2\] and \[400, 3\]"),
+        ({"embeddings": np.full((400, WIDTH), np.inf, np.float32)}, "embedding 0 is not finite"),
+    ],
+)
+def test_truths_that_cannot_be_learnt_from_are_refused(change: dict[str, Any], says: str) -> None:
+    embeddings, truth = independent()
+    with pytest.raises(TrainingError, match=says):
+        linear.fit_independent(
+            **{"embeddings": embeddings, "yes": truth, "no": 1 - truth, "seed": 0, **change}
+        )

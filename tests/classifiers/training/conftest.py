@@ -47,5 +47,5 @@ def made_clips(
 def quick() -> TrainingSettings:
     """Settings of a training that takes seconds."""
     return TrainingSettings(
-        max_epochs=4, patience=4, windows_per_epoch=256, batch_size=32, learning_rate=5e-3
+        max_epochs=5, patience=5, windows_per_epoch=256, batch_size=32, learning_rate=5e-3
     )

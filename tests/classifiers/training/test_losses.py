@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tidzam_platform.classifiers.training.losses import (
-    all_outputs,
-    output_log_scores,
-    output_matrix,
-    tree_loss,
-)
+from tidzam_platform.classifiers.training.losses import output_log_scores, output_matrix, tree_loss
 from tidzam_platform.classifiers.tree.building import by_parent, flat
 from tidzam_platform.classifiers.tree.scores import node_scores
 from tidzam_platform.classifiers.tree.spec import TreeSpec
@@ -30,7 +25,7 @@ def probabilities(spec: TreeSpec, logits: np.ndarray) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("spec", TREES)
 def test_scores_from_logits_are_those_that_the_exported_graph_computes(spec: TreeSpec) -> None:
-    logits = np.random.default_rng(0).normal(size=(20, len(all_outputs(spec)))).astype(np.float32)
+    logits = np.random.default_rng(0).normal(size=(20, len(spec.outputs))).astype(np.float32)
     ours = np.exp(np.asarray(output_log_scores(spec, logits))) @ output_matrix(spec)
     np.testing.assert_allclose(ours, np.asarray(node_scores(spec, probabilities(spec, logits))), atol=1e-6)
 
@@ -38,7 +33,7 @@ def test_scores_from_logits_are_those_that_the_exported_graph_computes(spec: Tre
 @pytest.mark.parametrize("spec", TREES)
 def test_without_smoothing_the_loss_is_minus_the_logarithm_of_the_score(spec: TreeSpec) -> None:
     random = np.random.default_rng(1)
-    logits = random.normal(size=(len(spec.nodes), len(all_outputs(spec)))).astype(np.float32)
+    logits = random.normal(size=(len(spec.nodes), len(spec.outputs))).astype(np.float32)
     scores = np.asarray(node_scores(spec, probabilities(spec, logits)))
     loss = np.asarray(tree_loss(spec, smoothing=0.0, focal_gamma=0.0)(_each(spec), logits))
     np.testing.assert_allclose(loss, -np.log(np.diag(scores)), rtol=1e-4)
@@ -55,10 +50,10 @@ def test_a_clip_of_an_inner_class_moves_the_experts_above_it_alone() -> None:
     spec = by_parent(CLASSES)
     target = np.zeros((1, len(spec.nodes)), np.float32)
     target[0, spec.nodes.index("animal-bird")] = 1
-    logits = tf.Variable(np.random.default_rng(2).normal(size=(1, len(all_outputs(spec)))).astype(np.float32))
+    logits = tf.Variable(np.random.default_rng(2).normal(size=(1, len(spec.outputs))).astype(np.float32))
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(tree_loss(spec, smoothing=0.0, focal_gamma=0.0)(target, logits))
-    moved = dict(zip(all_outputs(spec), np.abs(tape.gradient(loss, logits).numpy()[0]), strict=True))
+    moved = dict(zip(spec.outputs, np.abs(tape.gradient(loss, logits).numpy()[0]), strict=True))
     assert moved["animal-bird-crow"] < 1e-6
     assert moved["animal-bird-robin"] < 1e-6
     assert moved["animal-bird"] > 1e-3

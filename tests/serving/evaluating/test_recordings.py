@@ -14,6 +14,7 @@ from serving.evaluating.unseen import read_origins
 from tests.serving.evaluating.tones import NO_SIGNAL_DBFS, RATE_HZ, ToneModel, tone, write_wav
 from tests.support.parts import require_part
 from tidzam_platform.errors import AudioError, LabelError
+from tidzam_platform.settings import DecisionSettings
 
 SECONDS = 30
 
@@ -36,7 +37,7 @@ def evaluate(folder: Path, trained: frozenset[str] | None = None) -> RecordingFi
     return evaluate_recordings(
         found.recordings,
         ToneModel(),
-        no_signal_dbfs=NO_SIGNAL_DBFS,
+        DecisionSettings(no_signal_dbfs=NO_SIGNAL_DBFS),
         origins=read_origins(one.path for one in found.recordings),
         trained=trained,
     )

@@ -1,5 +1,7 @@
 """Architectures by name, each a small file. A builder makes the trunk of a classifier from a front end.
 
+A name stands for the same layers for ever, since weights are kept under it: what is built otherwise gets another name.
+
 A trunk is a Keras model from ``patches`` float32 ``[batch, patch_frames, bands]`` (log-mel after ``normalise``) to an
 embedding float32 ``[batch, d]``. Every layer that holds weights has a name of its own, by which weights are stored.
 """
@@ -7,6 +9,7 @@ embedding float32 ``[batch, d]``. Every layer that holds weights has a name of i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from tidzam_platform.classifiers.architectures import (
@@ -33,7 +36,12 @@ __all__ = [
 
 Builder = Callable[[FrontEnd], Any]
 ARCHITECTURES: Final[dict[str, Builder]] = {
-    "compact": compact.build,
+    "compact": partial(compact.build, statistics=False),
+    "compact_deep": partial(compact.build, block_filters=compact.DEEP),
+    "compact_narrow": partial(compact.build, block_filters=compact.NARROW),
+    "compact_statistics": compact.build,
+    "compact_shallow": partial(compact.build, block_filters=compact.SHALLOW),
+    "compact_wide": partial(compact.build, block_filters=compact.WIDE),
     "crnn": crnn.build,
     "mobilenet": mobilenet.build,
     "reference_cnn": reference_cnn.build,

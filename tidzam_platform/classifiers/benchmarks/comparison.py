@@ -25,6 +25,7 @@ from tidzam_platform.files import write_whole
 from tidzam_platform.settings import Settings
 
 DEFAULT: Final = "default"
+SLOW: Final = {"reference_cnn"}  # run only if asked for: it alone would take hours
 FOLD_SEED: Final = 0
 PRECISION: Final = 0.95  # that thresholds are fitted for here, whatever the settings say
 
@@ -38,6 +39,7 @@ class _Pooled:
     closed: list[str]
     decided: list[str]
     confidence: list[float]
+    of_truth: list[float]
     parameters: int
     windows_per_s_per_core: float
 
@@ -52,7 +54,7 @@ def compare_classifiers(
         settings: how the networks are trained.
         work: folder for decoded clips and finished folds; a second call goes on from there.
         folds: how many.
-        only: names of the systems to run, all if empty.
+        only: names of the systems to run; if empty, all but the slow ones.
         say: is told how it goes on.
 
     Returns:
@@ -79,7 +81,7 @@ def compare_classifiers(
     key = {
         "clips": clips.fingerprint,
         "folds": folds,
-        "training": settings.training.model_dump(),
+        "training": settings.training.deciding(),
         "decision": settings.decision.model_dump(),
         "front_end": front_end.to_dict(),
         "code": code_version(),
@@ -88,7 +90,7 @@ def compare_classifiers(
     pooled = {
         name: _cross_validate(name, make, fold_of, folder, settings, say)
         for name, make in available.items()
-        if not only or name in only
+        if name in only or not (only or name in SLOW)
     }
     return _report(clips, pooled)
 
@@ -104,24 +106,17 @@ def _cross_validate(
     closed, decided = [""] * len(fold_of), [""] * len(fold_of)
     confidence = [float("nan")] * len(fold_of)
     parts: list[FoldAnswers] = []
-    system: System | None = None
+    made: list[System] = []
+
+    def system() -> System:
+        if not made:
+            made.append(make())
+        return made[0]
+
     count = int(fold_of.max()) + 1
     for fold in range(count):
         test, train = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
-        kept = folder / f"{name}-{fold}.json"
-        if not kept.exists():
-            say(f"{name}: fold {fold + 1} of {count}")
-            system = system or make()
-
-            def told(epoch: Epoch, fold: int = fold) -> None:
-                of = settings.training.max_epochs
-                say(f"{name}: fold {fold + 1} of {count}, epoch {epoch.number} of at most {of}")
-
-            resumable = Resumable(folder / f"{name}-{fold}", f"{folder.name}/{name}/{fold}")
-            answers = system(train, test, Watch(resumable, told))
-            write_whole(kept, json.dumps(asdict(answers)).encode())
-            resumable.forget()
-        parts.append(FoldAnswers(**json.loads(kept.read_bytes())))
+        parts.append(run_fold(name, system, (fold, count), (train, test), folder, settings, say))
         for place, clip in enumerate(test):
             closed[clip] = parts[-1].closed[place]
             if parts[-1].decided:
@@ -131,9 +126,46 @@ def _cross_validate(
         closed,
         decided if parts[0].decided else [],
         confidence if parts[0].confidence else [],
+        [score for part in parts for score in part.of_truth],
         parts[0].parameters,
         float(np.mean([part.windows_per_s_per_core for part in parts])),
     )
+
+
+def run_fold(
+    name: str,
+    system: Callable[[], System],
+    number: tuple[int, int],
+    sides: tuple[Any, Any],
+    folder: Path,
+    settings: Settings,
+    say: Say,
+) -> FoldAnswers:
+    """Train and test on one fold, unless ``folder`` holds what it gave before.
+
+    Args:
+        name: of the system, for the file and for people.
+        system: makes it when it is needed.
+        number: of the fold from 0, and of how many.
+        sides: clips to train on and clips to answer for.
+        folder: of this comparison.
+        settings: whose number of epochs people are told.
+        say: is told how it goes on.
+    """
+    fold, count = number
+    kept = folder / f"{name}-{fold}.json"
+    if not kept.exists():
+        say(f"{name}: fold {fold + 1} of {count}")
+
+        def told(epoch: Epoch) -> None:
+            of = settings.training.max_epochs
+            say(f"{name}: fold {fold + 1} of {count}, epoch {epoch.number} of at most {of}")
+
+        resumable = Resumable(folder / f"{name}-{fold}", f"{folder.name}/{name}/{fold}")
+        answers = system()(*sides, Watch(resumable, told))
+        write_whole(kept, json.dumps(asdict(answers)).encode())
+        resumable.forget()
+    return FoldAnswers(**json.loads(kept.read_bytes()))
 
 
 def _report(clips: BenchClips, pooled: dict[str, _Pooled]) -> dict[str, Any]:
@@ -155,6 +187,7 @@ def _report(clips: BenchClips, pooled: dict[str, _Pooled]) -> dict[str, Any]:
             right = np.array(
                 [truth == answer for truth, answer in zip(clips.classes, one.closed, strict=True)]
             )
+            row["log_loss"] = float(-np.log(np.maximum(one.of_truth, 1e-6)).mean())
             row["ece"] = expected_calibration_error(np.array(one.confidence), right)
             row |= _abstention(clips.classes, one.decided)
         rows.append(row)

@@ -36,6 +36,7 @@ class FoldAnswers:
     Attributes:
         closed: the best leaf class of each clip.
         confidence: float ``[clips]``, its score; empty if the system has none that means a probability.
+        of_truth: float ``[clips]``, the score of the true class; empty likewise.
         decided: the answer with abstention; empty if the system does not abstain.
         parameters: numbers that were learnt.
         windows_per_s_per_core: one-second windows that one core gets through, features included.
@@ -43,6 +44,7 @@ class FoldAnswers:
 
     closed: list[str]
     confidence: list[float]
+    of_truth: list[float]
     decided: list[str]
     parameters: int
     windows_per_s_per_core: float
@@ -79,7 +81,7 @@ class StatisticsSystem:
         labels = np.asarray(self._clips.classes)
         model = self._make(self._seed).fit(self._statistics[train], labels[train])
         answers: list[str] = model.predict(self._statistics[test]).tolist()
-        return FoldAnswers(answers, [], [], mfcc.count_parameters(model), self._speed(model))
+        return FoldAnswers(answers, [], [], [], mfcc.count_parameters(model), self._speed(model))
 
     def _speed(self, model: Any) -> float:
         windows = np.stack(
@@ -135,6 +137,7 @@ class NetworkSystem:
         return FoldAnswers(
             [spec.leaves[index] for index in best],
             scores[:, leaves].max(axis=1).tolist(),
+            scores[np.arange(len(test)), [spec.nodes.index(classes[clip]) for clip in test]].tolist(),
             [answer.class_path for answer in decided],
             int(tree.hearing.count_params()),
             self._speed(tree),
@@ -185,4 +188,5 @@ def systems(clips: BenchClips, settings: Settings, front_end: FrontEnd) -> dict[
         "sb_cnn": lambda: network("flat", "sb_cnn"),
         "default": lambda: network("by_parent", default),
         "default_flat": lambda: network("flat", default),
+        "reference_cnn": lambda: network("flat", "reference_cnn"),
     }

@@ -4,6 +4,7 @@
 
     answers             figures of answers: macro-F1, accuracy, per class, confusion matrix
     clips               the same from probabilities (closed set), with AUROC and average precision
+    multi_label         figures of each class where a clip may have several
     calibration_figures expected calibration error, Brier score, reliability table
     bootstrap           intervals of macro-F1, and of the difference of two systems on the same clips
     events              segment- and event-based F1 of sound events

@@ -71,7 +71,7 @@ def rank_figures(truths: Truths, probabilities: Probabilities, classes: Sequence
     if len(truths) != len(probabilities):
         raise TrainingError(f"{len(probabilities)} rows of probabilities for {len(truths)} clips")
     return {
-        name: _rank(np.array([name in truth for truth in truths], bool), probabilities[:, column])
+        name: rank(np.array([name in truth for truth in truths], bool), probabilities[:, column])
         for column, name in enumerate(classes)
     }
 
@@ -85,7 +85,8 @@ def mean_ranking(rankings: Sequence[Ranking]) -> Ranking:
     )
 
 
-def _rank(present: NDArray[np.bool_], scores: NDArray[np.floating[Any]]) -> Ranking:
+def rank(present: NDArray[np.bool_], scores: NDArray[np.floating[Any]]) -> Ranking:
+    """How well scores ``[clips]`` rank the clips that have the class, bool ``[clips]``, before the others."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     if present.all() or not present.any():

@@ -9,6 +9,7 @@ from tidzam_platform.classifiers.front_end.parameters import FrontEnd, Normalisa
 from tidzam_platform.classifiers.front_end.presets import PRESETS, preset
 from tidzam_platform.classifiers.front_end.spectrogram import (
     LEVEL_FLOOR_DBFS,
+    band_centres_hz,
     level_dbfs,
     log_mel,
     mel_filters,
@@ -21,6 +22,7 @@ __all__ = [
     "Normalisation",
     "Scale",
     "Spectrum",
+    "band_centres_hz",
     "level_dbfs",
     "log_mel",
     "mel_filters",

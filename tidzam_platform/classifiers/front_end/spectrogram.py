@@ -47,6 +47,19 @@ def mel_filters(front_end: FrontEnd) -> npt.NDArray[np.float32]:
     return np.asarray(filters.T, dtype=np.float32)
 
 
+def band_centres_hz(front_end: FrontEnd) -> npt.NDArray[np.float64]:
+    """Where each band's triangle is highest, ascending, ``[bands]``."""
+    from librosa import mel_frequencies
+
+    edges = mel_frequencies(
+        front_end.bands + 2,
+        fmin=front_end.low_hz,
+        fmax=front_end.high_hz,
+        htk=front_end.scale == "htk",
+    )
+    return np.asarray(edges[1:-1], np.float64)
+
+
 def log_mel(audio: Any, front_end: FrontEnd) -> Any:
     """Natural logarithm of the mel spectrogram, of power or magnitude as ``front_end.spectrum`` says.
 

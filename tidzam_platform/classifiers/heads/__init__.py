@@ -1,4 +1,7 @@
-"""Heads on frozen embeddings by name: what turns an embedding into probabilities without training a network.
+"""Heads on frozen embeddings by name: what turns an embedding into logits without training a network.
+
+A tree's ``activation`` makes probabilities of the logits. A head of single labels chooses between classes; one that
+can also tell for each class by itself whether it is there has ``fit_independent``.
 
 ``fit`` makes plain arrays, which are kept as npz; ``apply`` is written in Keras operations, so that it runs inside the
 exported graph.
@@ -45,21 +48,46 @@ class Fit(Protocol):
     ) -> Arrays: ...
 
 
+class FitIndependent(Protocol):
+    """Learns a head of several labels.
+
+    Args:
+        embeddings: float32 ``[examples, d]``.
+        yes: ``[examples, classes]``, weight at which an example has a class, at least 0.
+        no: likewise, at which it does not. Where both are 0 nobody knows, and the example does not count for the
+            class. A class that no example has, or none lacks, gets probability 0 or 1.
+        seed: same input and seed, same arrays.
+
+    Raises:
+        TrainingError: the truths are malformed or name no class.
+    """
+
+    def __call__(
+        self,
+        embeddings: npt.NDArray[np.float32],
+        yes: npt.NDArray[np.floating[Any]],
+        no: npt.NDArray[np.floating[Any]],
+        *,
+        seed: int,
+    ) -> Arrays: ...
+
+
 class Apply(Protocol):
-    """Float32 ``[batch, d]`` -> probabilities float32 ``[batch, classes]``, rows of sum 1."""
+    """Float32 ``[batch, d]`` -> logits float32 ``[batch, classes]``."""
 
     def __call__(self, arrays: Mapping[str, npt.NDArray[Any]], embedding: Any) -> Any: ...
 
 
 @dataclass(frozen=True)
 class Head:
-    """The two halves of a kind of head."""
+    """The halves of a kind of head; ``fit_independent`` is None if it knows single labels only."""
 
     fit: Fit
     apply: Apply
+    fit_independent: FitIndependent | None = None
 
 
 HEADS: Final[dict[str, Head]] = {
     "forest": Head(forest.fit, forest.apply),
-    "linear": Head(linear.fit, linear.apply),
+    "linear": Head(linear.fit, linear.apply, linear.fit_independent),
 }

@@ -20,6 +20,28 @@ class Examples:
     weights: npt.NDArray[np.float64]
 
 
+def checked_truths(
+    embeddings: npt.NDArray[np.float32],
+    yes: npt.NDArray[np.floating[Any]],
+    no: npt.NDArray[np.floating[Any]],
+) -> None:
+    """TrainingError if shapes do not agree, a number is not finite, or no example has a class."""
+    if embeddings.ndim != 2 or yes.ndim != 2 or len(yes) != len(embeddings) or yes.shape != no.shape:
+        raise TrainingError(
+            "a head of several labels learns from embeddings [examples, d] and truths [examples, classes]; it was "
+            f"given {list(embeddings.shape)}, {list(yes.shape)} and {list(no.shape)}"
+        )
+    _check_finite(embeddings)
+    if not yes.any():
+        raise TrainingError("a head needs examples of at least one class, there are none; label more clips")
+
+
+def _check_finite(embeddings: npt.NDArray[np.float32]) -> None:
+    if not np.isfinite(embeddings).all():
+        row = int(np.flatnonzero(~np.isfinite(embeddings).all(axis=1))[0])
+        raise TrainingError(f"embedding {row} is not finite; look at its clip and at the trunk's weights")
+
+
 def checked_examples(
     embeddings: npt.NDArray[np.float32],
     labels: npt.NDArray[np.int64],
@@ -39,9 +61,7 @@ def checked_examples(
     counting = np.ones(len(labels)) if weights is None else np.asarray(weights, dtype=np.float64)
     if counting.shape != labels.shape or not np.isfinite(counting).all() or (counting < 0).any():
         raise TrainingError("example weights must be one finite number of at least 0 for each example")
-    if not np.isfinite(embeddings).all():
-        row = int(np.flatnonzero(~np.isfinite(embeddings).all(axis=1))[0])
-        raise TrainingError(f"embedding {row} is not finite; look at its clip and at the trunk's weights")
+    _check_finite(embeddings)
     if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
         raise TrainingError(
             f"labels reach from {labels.min()} to {labels.max()}, there are {classes} classes"

@@ -14,6 +14,8 @@ from tidzam_platform.classifiers.heads.examples import checked_examples
 TREES: Final = 100
 MAX_DEPTH: Final = 16  # a look-up in the graph for each level; deeper trees gain little and grow the model
 MIN_EXAMPLES_IN_A_LEAF: Final = 2
+_LEAST: Final = 1e-30  # below any mean of 100 leaves
+_NEVER: Final = -1e4  # logit of probability 0
 
 
 def fit(
@@ -73,14 +75,15 @@ def as_arrays(forest: Any, classes: int) -> dict[str, npt.NDArray[Any]]:
 
 
 def apply(arrays: Mapping[str, npt.NDArray[Any]], embedding: Any) -> Any:
-    """Mean over the trees of their leaf's probabilities; see ``heads.Apply``."""
+    """Logarithm of the mean over the trees of their leaf's probabilities; see ``heads.Apply``."""
     ops = load_keras().ops
     node = ops.zeros_like(embedding[:, :1], dtype="int32") + arrays["root"]  # [batch, trees]
     for _ in range(int(arrays["depth"])):
         value = ops.take_along_axis(embedding, ops.take(arrays["feature"], node), axis=1)
         goes_left = value <= ops.take(arrays["threshold"], node)
         node = ops.where(goes_left, ops.take(arrays["left"], node), ops.take(arrays["right"], node))
-    return ops.mean(ops.take(arrays["probabilities"], ops.take(arrays["leaf"], node), axis=0), axis=1)
+    mean = ops.mean(ops.take(arrays["probabilities"], ops.take(arrays["leaf"], node), axis=0), axis=1)
+    return ops.where(mean > 0, ops.log(ops.maximum(mean, _LEAST)), _NEVER)
 
 
 def _rounded_down(thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:

@@ -58,9 +58,12 @@ class Checkpoint:
     @classmethod
     def load(cls, path: Path, fingerprint: str) -> Checkpoint | None:
         """The checkpoint of the training with that fingerprint, None if there is none."""
-        if not path.exists():
-            return None
-        with np.load(path, allow_pickle=False) as arrays:
+        return cls.read(path.read_bytes(), fingerprint) if path.exists() else None
+
+    @classmethod
+    def read(cls, data: bytes, fingerprint: str) -> Checkpoint | None:
+        """What ``save`` wrote, None if it is of a training with another fingerprint."""
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             head = json.loads(arrays["head"].tobytes())
             if head["fingerprint"] != fingerprint:
                 return None

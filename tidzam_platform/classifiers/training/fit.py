@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from tidzam_platform.classifiers.features import ClipFeatures
 from tidzam_platform.classifiers.front_end import FrontEnd
@@ -15,6 +16,8 @@ from tidzam_platform.errors import TrainingError
 from tidzam_platform.settings import DecisionSettings, TrainingSettings
 
 MIN_CLASSES = 2
+REFIT_EPOCHS: Final = 1 / 3  # of those before, since it goes on from their weights
+REFIT_RATE: Final = 0.5  # of their learning rate
 
 
 def fit_tree(
@@ -29,8 +32,8 @@ def fit_tree(
 ) -> tuple[TrainedTree, list[Epoch]]:
     """Train on the train side, stop and calibrate on the validation side; the test side is not looked at.
 
-    Then, if the settings say so, train once more on both sides for as many epochs: labels are dear, and what the
-    validation side taught (epochs, temperatures, thresholds) is known by now.
+    Then, if the settings say so, go on from these weights for a third as many epochs on both sides: labels are dear,
+    and what the validation side taught (epochs, temperatures, thresholds) is known by now.
 
     Raises:
         TrainingError: fewer than two classes, or no clip of them on the train side.
@@ -47,8 +50,15 @@ def fit_tree(
     if not (training.refit and checked):
         return tree, history
     both = [replace(clip, side="train") for clip in clips if clip.side != "test"]
-    as_long = training.model_copy(update={"max_epochs": len(history)})
-    network, again = train_network(spec, both, front_end, as_long, on_epoch=on_epoch, resumable=stages[1])
+    more = training.model_copy(
+        update={
+            "max_epochs": max(1, round(REFIT_EPOCHS * len(history))),
+            "learning_rate": REFIT_RATE * training.learning_rate,
+        }
+    )
+    network, again = train_network(
+        spec, both, front_end, more, start=network, on_epoch=on_epoch, resumable=stages[1]
+    )
     refitted = TrainedTree.of_network(spec, front_end, network, training.architecture)
     heads = {
         name: replace(head, temperature=tree.heads[name].temperature) for name, head in refitted.heads.items()

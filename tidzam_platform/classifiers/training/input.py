@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from tidzam_platform.classifiers.backend import load_tensorflow
 from tidzam_platform.classifiers.front_end import FrontEnd
-from tidzam_platform.classifiers.training.augmentation import Augmentation
-from tidzam_platform.classifiers.training.examples import Examples, FloatArray
+from tidzam_platform.classifiers.training.augmentation import Augmentation, draw_variations
+from tidzam_platform.classifiers.training.examples import Examples
 from tidzam_platform.classifiers.training.sampler import BalancedSampler
+from tidzam_platform.classifiers.training.targets import targets_of
 from tidzam_platform.settings import TrainingSettings
+
+_VARIATIONS: Final = 1  # tells the draws of variations from those of crops
 
 
 class EpochInput:
@@ -20,12 +23,15 @@ class EpochInput:
 
     def __init__(self, examples: Examples, front_end: FrontEnd, settings: TrainingSettings) -> None:
         self._examples = examples
+        self._front_end = front_end
         self._settings = settings
-        self._sampler = BalancedSampler(examples, settings.seed, settings.augmentation.background_share)
-        self._augment = Augmentation(front_end, settings.augmentation)
-        self._targets = np.zeros((len(examples.labels), len(examples.nodes)), np.float32)
-        for clip, labels in enumerate(examples.labels):
-            self._targets[clip, list(labels)] = 1 / len(labels)
+        how = settings.augmentation
+        if how.variants:  # the clips are stretched and shifted copies already
+            how = how.model_copy(update={"time_stretch": 0.0, "pitch_semitones": 0.0})
+        self._sampler = BalancedSampler(examples, settings.seed, how, settings.class_balance)
+        self._augment = Augmentation(front_end, how.pitch_semitones)
+        self._targets = targets_of(examples.labels, examples.nodes)
+        self._log_mel: Any = None  # as a tensor, once somebody trains
 
     @property
     def steps(self) -> int:
@@ -33,36 +39,49 @@ class EpochInput:
         return max(1, self._settings.windows_per_epoch // self._settings.batch_size)
 
     def batches(self, epoch: int) -> Any:
-        """tf.data.Dataset of (patches float32 ``[batch, frames, bands]``, targets float32 ``[batch, nodes]``)."""
-        load_tensorflow()
+        """tf.data.Dataset of (patches float32 ``[batch, frames, bands]``, targets float32 ``[batch, 3 x nodes]``)."""
+        tf = load_tensorflow()
+        if self._log_mel is None:
+            self._log_mel = tf.convert_to_tensor(self._examples.log_mel)
+        draws = self._sampler.draw(epoch, self.steps * self._settings.batch_size)
+        variations = draw_variations(
+            np.random.default_rng([self._settings.seed, epoch, _VARIATIONS]),
+            draws,
+            self._front_end,
+            self._settings.augmentation,
+        )
+        drawn: dict[str, Any] = {
+            "clips": draws.clips,
+            "starts": draws.starts.astype(np.int32),
+            "rates": draws.rates,
+            "variations": vars(variations),
+        }
+        if (draws.backgrounds >= 0).any():
+            drawn["backgrounds"] = draws.backgrounds.astype(np.int32)
+        by_step = tf.nest.map_structure(self._by_step, drawn)
+        # One batch is made while the model learns from another.
+        return tf.data.Dataset.from_tensor_slices(by_step).map(self._batch).prefetch(1)
+
+    def _by_step(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """``[steps x batch, ...]`` as ``[steps, batch, ...]``."""
+        return values.reshape(self.steps, self._settings.batch_size, *values.shape[1:])
+
+    def _batch(self, drawn: dict[str, Any]) -> tuple[Any, Any]:
+        """What was drawn for a batch as patches and targets, in the graph."""
         import tensorflow as tf
 
-        size = self._settings.batch_size
-        draws = self._sampler.draw(epoch, self.steps * size)
-        patches = tf.TensorSpec(
-            (size, self._examples.patch_frames, self._examples.log_mel.shape[1]), tf.float32
-        )
-        epoch_seed = int(np.random.SeedSequence([self._settings.seed, epoch]).generate_state(1)[0] >> 1)
+        targets = tf.gather(tf.constant(self._targets), drawn["clips"])
+        patches = self._crops(drawn["starts"], drawn["rates"])
+        if "backgrounds" not in drawn:
+            return self._augment(patches, targets, drawn["variations"])
+        under = self._crops(tf.maximum(drawn["backgrounds"], 0))
+        return self._augment(patches, targets, drawn["variations"], under, drawn["backgrounds"] >= 0)
 
-        def gathered() -> Iterator[tuple[Any, ...]]:
-            for step in range(self.steps):
-                part = slice(step * size, (step + 1) * size)
-                seed = np.array([epoch_seed, step], np.int32)
-                sounds = (self._crops(draws.starts[part]), self._targets[draws.clips[part]], seed)
-                under = draws.backgrounds[part]
-                yield (*sounds, self._crops(np.maximum(under, 0)), under >= 0) if with_background else sounds
+    def _crops(self, starts: Any, rates: Any = None) -> Any:
+        """Patches float32 ``[batch, frames, bands]``; faster ones leave frames out, slower ones say them twice."""
+        import tensorflow as tf
 
-        targets = tf.TensorSpec((size, self._targets.shape[1]), tf.float32)
-        signature: tuple[Any, ...] = (patches, targets, tf.TensorSpec((2,), tf.int32))
-        if with_background := bool((draws.backgrounds >= 0).any()):
-            signature = (*signature, patches, tf.TensorSpec((size,), tf.bool))
-        # One batch is gathered while another is augmented and a third is learnt from.
-        drawn = tf.data.Dataset.from_generator(gathered, output_signature=signature).prefetch(1)
-        counted = drawn.apply(tf.data.experimental.assert_cardinality(self.steps))
-        return counted.map(self._augment).prefetch(1)
-
-    def _crops(self, starts: Any) -> FloatArray:
-        crops: FloatArray = self._examples.log_mel[
-            starts[:, np.newaxis] + np.arange(self._examples.patch_frames)
-        ]
-        return crops
+        steps = tf.range(self._examples.patch_frames)[tf.newaxis]
+        if rates is not None:
+            steps = tf.cast(tf.floor(tf.cast(steps, tf.float32) * rates[:, tf.newaxis]), tf.int32)
+        return tf.gather(self._log_mel, starts[:, tf.newaxis] + steps)

@@ -13,10 +13,12 @@ from tidzam_platform.classifiers.features import ClipFeatures
 from tidzam_platform.classifiers.front_end import FrontEnd
 from tidzam_platform.classifiers.network import TreeNetwork, build_network
 from tidzam_platform.classifiers.training.checkpoint import Arrays, Checkpoint, assign, values
+from tidzam_platform.classifiers.training.distributed import Team, epoch_fitter, present_team
 from tidzam_platform.classifiers.training.examples import Examples
 from tidzam_platform.classifiers.training.input import EpochInput
 from tidzam_platform.classifiers.training.losses import tree_loss
 from tidzam_platform.classifiers.training.memory import hold_freed_memory
+from tidzam_platform.classifiers.training.precision import computing_in, copy_weights
 from tidzam_platform.classifiers.training.validation import ValidationSet
 from tidzam_platform.classifiers.tree.spec import TreeSpec
 from tidzam_platform.settings import TrainingSettings
@@ -27,11 +29,12 @@ _NO_LOSS: Final = float("inf")
 
 @dataclass(frozen=True)
 class Epoch:
-    """Losses of one epoch, in nats; ``validation_loss`` is None without a validation side."""
+    """Losses of one epoch, in nats, ``validation_loss`` None without a validation side; the rate that it ended at."""
 
     number: int
     train_loss: float
     validation_loss: float | None
+    learning_rate: float
 
 
 @dataclass(frozen=True)
@@ -63,17 +66,21 @@ def train_network(
     front_end: FrontEnd,
     settings: TrainingSettings,
     *,
+    start: TreeNetwork | None = None,
     on_epoch: Callable[[Epoch], None] = lambda _epoch: None,
     resumable: Resumable | None = None,
 ) -> tuple[TreeNetwork, list[Epoch]]:
     """Train on the clips of the train side and keep the epoch that is best on the validation side.
 
     The weights that count are a running mean over the steps (Polyak 1992). Same input, same result on CPU;
-    a training that was killed goes on from the epoch that ended last and gives the same result, too.
+    a training that was killed goes on from the epoch that ended last and gives the same result, too. Of several
+    workers (``distributed.joined``) each calls this with the same arguments and gets the same network. With ``start``
+    training goes on from the weights of that network, which stays as it is.
 
     Raises:
-        TrainingError: the train side has no clip of the tree's classes.
+        TrainingError: the train side has no clip of the tree's classes; another worker is lost.
     """
+    team = present_team(settings)
     keras = load_keras()
     hold_freed_memory()
     make_deterministic(settings.seed)
@@ -81,16 +88,23 @@ def train_network(
         [clip for clip in clips if clip.side == "train"], spec, front_end, settings.background_classes
     )
     source = EpochInput(examples, front_end, settings)
-    network = build_network(spec, front_end, settings.architecture)
-    compile_network(keras, network, spec, settings, source.steps)
+    with team.scope(), computing_in(settings.precision):
+        network = build_network(spec, front_end, settings.architecture)
+        compile_network(keras, network, spec, settings, source.steps)
+    if start is not None:
+        assign(network.model.variables, values(start.model.variables))
+    is_plain = team.is_alone and settings.precision == "float32"
+    plain = network if is_plain else build_network(spec, front_end, settings.architecture)
     loop = _Loop(
         network,
+        plain,
+        team,
         source,
         ValidationSet.of([clip for clip in clips if clip.side == "validation"], spec, front_end),
         settings,
         resumable,
     )
-    return network, loop.run(on_epoch)
+    return plain, loop.run(on_epoch)
 
 
 def make_deterministic(seed: int) -> None:
@@ -120,7 +134,7 @@ def compile_network(
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     loss = tree_loss(spec, smoothing=settings.label_smoothing, focal_gamma=settings.focal_gamma)
     network.model.compile(optimizer=optimizer, loss=loss)
-    optimizer.build(network.model.trainable_variables)
+    network.model.optimizer.build(network.model.trainable_variables)  # Keras may have wrapped ours
 
 
 class _Loop:
@@ -129,12 +143,17 @@ class _Loop:
     def __init__(
         self,
         network: TreeNetwork,
+        plain: TreeNetwork,
+        team: Team,
         source: EpochInput,
         validation: ValidationSet | None,
         settings: TrainingSettings,
         resumable: Resumable | None,
     ) -> None:
+        self._network, self._plain = network, plain  # the second is float32 on one device: what will hear
         self._model = network.model
+        self._team = team
+        self._fit = epoch_fitter(network.model, team, settings.batch_size)
         self._source = source
         self._validation = validation
         self._settings = settings
@@ -148,20 +167,28 @@ class _Loop:
         self._resume()
         while not self._is_over():
             number = len(self._history) + 1
-            fitted = self._model.fit(self._source.batches(number), shuffle=False, verbose=0)
+            train_loss = self._fit(self._source.batches(number))
             live = values(self._model.variables)
-            self._take_the_mean(steps=number * self._source.steps)
-            loss = self._validation.loss(self._model) if self._validation else None
+            self._take_the_mean(steps=int(self._model.optimizer.iterations.numpy()))
+            loss = self._validation_loss()
             if loss is None or loss < self._best_loss:  # without a validation side the last epoch is kept
                 self._best_loss, self._best_epoch = _NO_LOSS if loss is None else loss, number
                 self._best = values(self._model.variables)
             assign(self._model.variables, live)
-            self._history.append(Epoch(number, float(fitted.history["loss"][-1]), loss))
+            rate = float(self._model.optimizer.learning_rate)
+            self._history.append(Epoch(number, train_loss, loss, rate))
             self._keep(live)
             on_epoch(self._history[-1])
             crash_points.reach("training.epoch")
         assign(self._model.variables, self._best)
+        copy_weights(self._network, self._plain)
         return self._history
+
+    def _validation_loss(self) -> float | None:
+        if self._validation is None:
+            return None
+        model = copy_weights(self._network, self._plain)
+        return self._team.share_number(self._validation.loss(model) if self._team.leads else _NO_LOSS)
 
     def _take_the_mean(self, steps: int) -> None:
         """Put the running mean of the weights in their place, without its share of the weights it began from."""
@@ -179,15 +206,17 @@ class _Loop:
         return epochs >= self._settings.max_epochs or epochs - self._best_epoch >= self._settings.patience
 
     def _keep(self, live: Arrays) -> None:
-        if self._resumable:
+        if self._resumable and self._team.leads:
             notes = {"best_epoch": self._best_epoch, "history": [asdict(epoch) for epoch in self._history]}
             optimizer = values(self._model.optimizer.variables)
             fingerprint, epoch = self._resumable.fingerprint, len(self._history)
             Checkpoint(fingerprint, epoch, live, optimizer, self._best, notes).save(self._resumable.file)
 
     def _resume(self) -> None:
-        resumable = self._resumable
-        checkpoint = Checkpoint.load(resumable.file, resumable.fingerprint) if resumable else None
+        file = self._resumable.file if self._resumable and self._team.leads else None
+        kept = self._team.share(file.read_bytes() if file and file.exists() else b"")
+        fingerprint = self._resumable.fingerprint if self._resumable else ""
+        checkpoint = Checkpoint.read(kept, fingerprint) if kept else None
         if checkpoint is None:
             return
         assign(self._model.variables, checkpoint.variables)

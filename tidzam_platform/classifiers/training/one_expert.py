@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,10 @@ from tidzam_platform.classifiers.training.examples import Examples
 from tidzam_platform.classifiers.training.fit import fit_tree
 from tidzam_platform.classifiers.training.input import EpochInput
 from tidzam_platform.classifiers.training.loop import Epoch, Resumable, make_deterministic
+from tidzam_platform.classifiers.training.targets import output_truths
+from tidzam_platform.classifiers.tree.activation import Labels
 from tidzam_platform.classifiers.tree.spec import SELECTOR, ExpertSpec, TreeSpec
-from tidzam_platform.errors import TrainingError
+from tidzam_platform.errors import TrainingError, TreeError
 from tidzam_platform.labels.class_paths import is_within
 from tidzam_platform.settings import DecisionSettings, TrainingSettings
 
@@ -35,7 +37,7 @@ def with_expert(base: TreeSpec, expert: ExpertSpec) -> TreeSpec:
     """
     others = [one for one in base.experts if one.name != expert.name]
     place = next((index for index, one in enumerate(base.experts) if one.name == expert.name), len(others))
-    return TreeSpec((*others[:place], expert, *others[place:]))
+    return replace(base, experts=(*others[:place], expert, *others[place:]))
 
 
 def retrain_expert(
@@ -48,7 +50,7 @@ def retrain_expert(
     on_epoch: Callable[[Epoch], None] = lambda _epoch: None,
     resumable: Resumable | None = None,
 ) -> tuple[TrainedTree, list[Epoch]]:
-    """The tree ``base`` with one expert trained anew, or a new one.
+    """The tree ``base`` with one expert trained anew, or a new one; it takes single or several labels as ``base`` does.
 
     On the shared trunk the expert is a head on frozen embeddings (``heads``), learnt in seconds; with a trunk of its
     own it is trained as a tree is. Scores of all other experts stay what they were, bit by bit.
@@ -63,11 +65,13 @@ def retrain_expert(
         resumable: as in ``fit_tree``.
 
     Raises:
-        TreeError: the expert does not fit the tree.
-        TrainingError: fewer than two of its classes have clips to train on.
+        TreeError: the expert does not fit the tree, or its head knows no several labels.
+        TrainingError: there is no such head, or fewer than two of its classes have clips to train on.
     """
     spec = with_expert(base.spec, expert)
-    alone = TreeSpec((ExpertSpec(SELECTOR, expert.outputs, architecture=expert.architecture),))
+    alone = TreeSpec(
+        (ExpertSpec(SELECTOR, expert.outputs, architecture=expert.architecture),), base.spec.labels
+    )
     below = [clip for clip in clips if _is_below(clip, expert)]
     trunks = dict(base.trunks)
     history: list[Epoch] = []
@@ -108,30 +112,46 @@ def _fit_head(
     clips: Sequence[ClipFeatures],
     training: TrainingSettings,
 ) -> Head:
+    kind = _kind_of_head(expert, alone.labels)
     make_deterministic(training.seed)
     examples = Examples.of([clip for clip in clips if clip.side == "train"], alone, base.front_end)
     unmixed = training.augmentation.model_copy(update={"mixup": 0.0, "background_share": 0.0})
     source = EpochInput(examples, base.front_end, training.model_copy(update={"augmentation": unmixed}))
     embedder = base.embedder(SHARED)
-    embeddings, labels = [], []
+    embeddings, targets = [], []
     for epoch in range(1, _EPOCHS_OF_WINDOWS + 1):
-        for patches, targets in source.batches(epoch):
+        for patches, of_batch in source.batches(epoch):
             embeddings.append(predict(embedder, patches.numpy()))
-            labels.append(_outputs(alone, targets.numpy()))
+            targets.append(of_batch.numpy())
+    arrays = _learnt(kind, alone, np.concatenate(embeddings), np.concatenate(targets), training.seed)
+    return Head(kind, arrays)
+
+
+def _kind_of_head(expert: ExpertSpec, labels: Labels) -> str:
     kind = DENSE_HEAD if expert.head == "dense" else expert.head
     if kind not in HEADS:
         raise TrainingError(
             f"expert {expert.name}: no head {expert.head!r}; there are: dense, {', '.join(sorted(HEADS))}"
         )
-    arrays = HEADS[kind].fit(
-        np.concatenate(embeddings), np.concatenate(labels), len(expert.outputs), seed=training.seed
-    )
-    return Head(kind, arrays)
+    if labels == "multi" and HEADS[kind].fit_independent is None:
+        able = [name for name, head in sorted(HEADS.items()) if head.fit_independent]
+        raise TreeError(
+            f"expert {expert.name!r} has the head {expert.head!r}, which chooses one class, in a tree of several "
+            f"labels: take dense or {', '.join(able)}"
+        )
+    return kind
 
 
-def _outputs(alone: TreeSpec, targets: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Which output each target names, int64 ``[batch]``."""
-    outputs = alone.experts[0].outputs
-    index_of = {node: index for index, node in enumerate(alone.nodes)}
-    columns = [index_of[output] for output in outputs]
-    return np.asarray(targets[:, columns].argmax(axis=1), np.int64)
+def _learnt(
+    kind: str,
+    alone: TreeSpec,
+    embeddings: npt.NDArray[np.float32],
+    targets: npt.NDArray[np.float32],
+    seed: int,
+) -> dict[str, npt.NDArray[Any]]:
+    """Arrays of a head for the outputs of ``alone``."""
+    truths = output_truths(alone, targets)
+    head, yes = HEADS[kind], np.asarray(truths.yes)
+    if alone.labels == "multi" and head.fit_independent is not None:
+        return head.fit_independent(embeddings, yes, np.asarray(truths.no), seed=seed)
+    return head.fit(embeddings, yes.argmax(axis=1), len(alone.outputs), seed=seed)

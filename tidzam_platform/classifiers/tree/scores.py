@@ -1,7 +1,8 @@
 """Combined scores: from the probabilities within each expert to one score for every node of the tree.
 
 The combined score of an output is the score of its expert's class times its probability within the expert, at any
-depth; a node that is no output of an expert sums the outputs nearest below it (all of one expert).
+depth; a node that is no output of an expert joins the outputs nearest below it (all of one expert): their sum in a
+tree of single labels, their maximum in one of several (``activation``).
 
 The graph gathers columns by constant indices and multiplies them, one gather for each level of experts, however many
 experts there are. A product with a constant 0-1 matrix would say the same, but a GPU multiplies matrices with the
@@ -25,16 +26,16 @@ from tidzam_platform.labels.class_paths import is_within
 
 @dataclass(frozen=True)
 class _Plan:
-    """Which columns to gather. Columns are the outputs of all experts in turn, zeros, ones, then the sums.
+    """Which columns to gather. Columns are the outputs of all experts in turn, zeros, ones, then the joined.
 
     Attributes:
-        sums: int32 ``[sums, most]``, the columns that each sum adds up, filled up with the column of zeros.
+        groups: int32 ``[groups, most]``, the columns that are joined to one, filled up with the column of zeros.
         factors: int32 ``[depth, nodes]``, the columns that multiply to each node's score, from the top down, filled
             up with the column of ones. Nodes of one chain share their first factors, so that rounding is the same
             in a parent and in its child, and a child never exceeds its parent.
     """
 
-    sums: npt.NDArray[np.int32]
+    groups: npt.NDArray[np.int32]
     factors: npt.NDArray[np.int32]
 
 
@@ -43,11 +44,12 @@ def node_scores(tree: TreeSpec, expert_probabilities: Mapping[str, Any]) -> Any:
 
     Args:
         tree: of experts.
-        expert_probabilities: for each expert's name, float ``[batch, outputs]`` in [0, 1]; each row sums to 1.
+        expert_probabilities: for each expert's name, float ``[batch, outputs]`` in [0, 1], as ``tree.activation``
+            gives them.
 
     Returns:
-        Tensor ``[batch, nodes]`` in [0, 1], in the order of ``tree.nodes``. Within rounding, what an expert divides
-        sums to its parent's score.
+        Tensor ``[batch, nodes]`` in [0, 1], in the order of ``tree.nodes``. Where a clip has a single label, what an
+        expert divides sums to its parent's score, within rounding.
 
     Raises:
         TreeError: an expert is missing or too many, or has another number of outputs.
@@ -58,9 +60,9 @@ def node_scores(tree: TreeSpec, expert_probabilities: Mapping[str, Any]) -> Any:
     given = [ops.convert_to_tensor(expert_probabilities[expert.name]) for expert in tree.experts]
     first = given[0][:, :1]
     columns = ops.concatenate([*given, ops.zeros_like(first), ops.ones_like(first)], axis=1)
-    if len(plan.sums):
-        sums = ops.sum(ops.take(columns, plan.sums, axis=1), axis=-1)
-        columns = ops.concatenate([columns, ops.minimum(sums, 1.0)], axis=1)  # rounding may exceed 1 by a bit
+    if len(plan.groups):
+        joined = tree.activation.joined(ops.take(columns, plan.groups, axis=1))
+        columns = ops.concatenate([columns, joined], axis=1)
     scores = ops.take(columns, plan.factors[0], axis=1)
     for factors in plan.factors[1:]:
         scores = scores * ops.take(columns, factors, axis=1)
@@ -73,7 +75,7 @@ def _plan(tree: TreeSpec) -> _Plan:
         first_columns[expert.name] = count
         count += len(expert.outputs)
     zeros, ones = count, count + 1
-    sums: list[list[int]] = []
+    groups: list[list[int]] = []
     chains: list[list[int]] = []
     for node in tree.nodes:
         chain = [first_columns[name] + index for name, index in tree.path_to(node)]
@@ -85,13 +87,14 @@ def _plan(tree: TreeSpec) -> _Plan:
                 if is_within(output, node)
             ]
             if len(below) > 1:
-                sums.append(below)
-                below = [ones + len(sums)]
+                groups.append(below)
+                below = [ones + len(groups)]
             chain += below
         chains.append(chain)
-    most, depth = max(map(len, sums), default=0), max(map(len, chains))
+    most, depth = max(map(len, groups), default=0), max(map(len, chains))
+    filled = [row + [zeros] * (most - len(row)) for row in groups]
     return _Plan(
-        sums=np.array([row + [zeros] * (most - len(row)) for row in sums], np.int32).reshape(len(sums), most),
+        groups=np.array(filled, np.int32).reshape(len(groups), most),
         factors=np.array([row + [ones] * (depth - len(row)) for row in chains], np.int32).T,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tidzam_platform.classifiers.tree.building import by_parent, flat
 from tidzam_platform.classifiers.tree.spec import TreeSpec
@@ -17,6 +18,7 @@ def tree_of(class_paths: Iterable[str], settings: TreeSettings) -> TreeSpec:
         TreeError: the file cannot be read or describes no tree.
     """
     if settings.file is not None:
-        return read_tree(settings.file)
+        return read_tree(settings.file, settings.labels)
     paths = sorted(class_paths)
-    return flat(paths) if settings.shape == "flat" else by_parent(paths, undivided=paths)
+    tree = flat(paths) if settings.shape == "flat" else by_parent(paths, undivided=paths)
+    return replace(tree, labels=settings.labels)

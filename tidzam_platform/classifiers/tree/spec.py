@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
+from tidzam_platform.classifiers.tree.activation import ACTIVATIONS, Activation, Labels
 from tidzam_platform.classifiers.tree.expert_spec import SELECTOR, ExpertSpec, Trunk, expert_from_table
 from tidzam_platform.errors import TreeError
 from tidzam_platform.labels.class_paths import ancestors, is_within, parent, with_ancestors
@@ -22,13 +23,20 @@ class TreeSpec:
     and no class is an output of two experts. So one chain of decisions leads to each output, and the combined score
     of an output is the product along its chain.
 
+    Attributes:
+        experts: from the top down.
+        labels: ``single`` if one class sounds in a clip, ``multi`` if any number may; see ``activation``.
+
     Raises:
         TreeError: the experts do not fit together; the message names the expert and the class.
     """
 
     experts: tuple[ExpertSpec, ...]
+    labels: Labels = "single"
 
     def __post_init__(self) -> None:
+        if self.labels not in get_args(Labels):
+            raise TreeError(f"the labels of a tree are {' or '.join(get_args(Labels))}, not {self.labels!r}")
         if not self.experts or self.experts[0].name != SELECTOR:
             first = repr(self.experts[0].name) if self.experts else "none"
             raise TreeError(f"the first expert of a tree is {SELECTOR!r}; here it is {first}")
@@ -63,10 +71,20 @@ class TreeSpec:
                     f"write it like {expert.name}-{output.rpartition('-')[2]}"
                 )
 
+    @property
+    def activation(self) -> Activation:
+        """What makes probabilities of the logits of its experts."""
+        return ACTIVATIONS[self.labels]
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """Outputs of all experts, one after the other: the order of the logits."""
+        return tuple(output for expert in self.experts for output in expert.outputs)
+
     @cached_property
     def nodes(self) -> tuple[str, ...]:
         """All outputs and every class above one of them, ascending: the order of ``scores``."""
-        return tuple(with_ancestors({output for expert in self.experts for output in expert.outputs}))
+        return tuple(with_ancestors(set(self.outputs)))
 
     @cached_property
     def leaves(self) -> tuple[str, ...]:
@@ -132,11 +150,16 @@ class TreeSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """The tree as JSON holds it."""
-        return {"experts": [{**asdict(expert), "outputs": list(expert.outputs)} for expert in self.experts]}
+        experts = [{**asdict(expert), "outputs": list(expert.outputs)} for expert in self.experts]
+        return {"labels": self.labels, "experts": experts}
 
     @classmethod
     def from_dict(cls, values: Any) -> TreeSpec:
-        """Read what ``to_dict`` gave; TreeError if it is of another form or the experts do not fit together."""
+        """Read what ``to_dict`` gave; without ``labels`` the tree is of single ones, as all once were.
+
+        Raises:
+            TreeError: it is of another form, or the experts do not fit together.
+        """
         experts = values.get("experts") if isinstance(values, Mapping) else None
         if not isinstance(experts, list | tuple):
             raise TreeError("a tree is an object with a list 'experts'")
@@ -147,4 +170,4 @@ class TreeSpec:
                 raise TreeError(f"{place} is no object with a text 'name'")
             rest = {str(key): value for key, value in table.items() if key != "name"}
             specs.append(expert_from_table(table["name"], rest, place))
-        return cls(tuple(specs))
+        return cls(tuple(specs), values.get("labels", "single"))

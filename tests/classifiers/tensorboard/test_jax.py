@@ -1,0 +1,36 @@
+"""The same log is written where Keras runs on JAX."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.classifiers.tensorboard.log_here import Logged, quick_settings
+from tests.classifiers.tensorboard.reading import events_of, scalars, tags_of
+from tidzam_platform.settings import PROJECT_ROOT
+
+
+def test_jax_writes_what_tensorflow_writes(logged: Logged, tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.classifiers.tensorboard.log_here", str(tmp_path)],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert "is not complete" not in ran.stderr
+    folder = quick_settings(tmp_path).tensorboard_folder / logged.folder.name
+    here, there = events_of(logged.folder / "result"), events_of(folder / "result")
+    for plugin in ("scalars", "histograms", "images"):
+        assert tags_of(there, plugin) == tags_of(here, plugin)
+    assert [node.op for node in there.Graph().node] == [node.op for node in here.Graph().node]
+    chosen = scalars(folder / "chosen")
+    assert {tag: [step for step, _ in points] for tag, points in chosen.items()} == {
+        tag: [1] for tag in scalars(logged.folder / "chosen")
+    }
+    assert all(value > 0 for _, value in chosen["loss/train"])
