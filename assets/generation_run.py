@@ -41,7 +41,7 @@ def run_generation(
         "dataset": {"config": {"version": version or ""}},
         "classifier": {"config": {"expert": expert, "base": base}},
     }
-    with _progress_to(say):
+    with progress_to(say):
         result = run_job(home.settings, MAKE_GENERATION, config=config)
     made = get_generation(home.catalog, result.output_for_node("generation"))
     with home.catalog.reading() as session:
@@ -103,7 +103,7 @@ def _whose(home: Home, client: ModelClient, address: str) -> str:
 
 
 @contextmanager
-def _progress_to(say: Callable[[str], None]) -> Iterator[None]:
+def progress_to(say: Callable[[str], None]) -> Iterator[None]:
     """Give what assets log of their progress to ``say``."""
 
     class Handler(logging.Handler):

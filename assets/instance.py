@@ -14,10 +14,12 @@ from tidzam_platform.files import write_whole
 from tidzam_platform.settings import Settings
 
 PROCESS_TAG: Final = "tidzam/process"
+TRAINING_POOL: Final = "gpu"  # of the assets that train: as many runs at once as its limit says
 _UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
 
 # Logs of ours go to Dagster's event log, where the UI shows them; capturing file descriptors as well would need two
-# more processes a step.
+# more processes a step. A pool admits whole runs: a run that waits is queued and holds no process, and one that was
+# killed holds no slot.
 _CONFIGURATION = b"""\
 # Written by Tidzam at each start.
 telemetry:
@@ -28,6 +30,10 @@ python_logs:
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
+concurrency:
+  pools:
+    default_limit: 1
+    granularity: run
 """
 
 

@@ -208,16 +208,16 @@ class EventSettings(_Section):
     smoothing_windows: int = Field(
         1, ge=1, le=100, description="Scores are the mean over so many windows; 1 smooths nothing."
     )
-    on_threshold: float | None = Field(
-        None, ge=0, le=1, description="Least score at which an event begins; none: the decision is enough."
+    on_threshold: float = Field(
+        0.6, ge=0, le=1, description="Least score at which an event begins; 0: the decision is enough."
     )
-    off_threshold: float | None = Field(
-        None,
+    off_threshold: float = Field(
+        0.2,
         ge=0,
         le=1,
-        description="An event goes on while its class scores this; none: while it is decided.",
+        description="An event goes on while its class scores this; 0: while it is decided.",
     )
-    fill_s: float = Field(0.0, ge=0, description="A gap in one sound up to this long is filled.")
+    fill_s: float = Field(1.0, ge=0, description="A gap in one sound up to this long is filled.")
     minimum_s: float = Field(0.0, ge=0, description="Shorter events are left out.")
     edges: Literal["window", "hop"] = Field(
         "hop",

@@ -4,6 +4,7 @@ import logging
 
 import dagster as dg
 
+from assets.instance import TRAINING_POOL
 from assets.metadata import class_table, picture, versioned
 from tidzam_platform.catalog.generations import get_generation, newest_exported, register_candidate
 from tidzam_platform.classifiers.candidate import OneExpert, Watcher, experts_of, make_candidate
@@ -16,13 +17,13 @@ from tidzam_platform.home import Home
 log = logging.getLogger("tidzam.classifiers")
 
 
-class _Log(Watcher):
+class ProgressLog(Watcher):
     """Says in the log how training goes on."""
 
-    def clips_to_decode(self, total: int) -> None:
+    def clips_to_decode(self, total: int) -> None:  # noqa: D102
         log.info("decoding %d clips", total)
 
-    def epoch_ended(self, epoch: Epoch, of: int) -> None:
+    def epoch_ended(self, epoch: Epoch, of: int) -> None:  # noqa: D102
         validation = (
             "on both sides" if epoch.validation_loss is None else f"validation {epoch.validation_loss:.3f}"
         )
@@ -46,7 +47,9 @@ def _one_expert(home: Home, config: ClassifierConfig) -> OneExpert:
     return OneExpert(config.expert, base.manifest["experts"]["selector"]["weights"])
 
 
-@dg.asset(group_name="learning", kinds={"tensorflow", "keras"}, owners=["team:model-owners"])
+@dg.asset(
+    group_name="learning", kinds={"tensorflow", "keras"}, owners=["team:model-owners"], pool=TRAINING_POOL
+)
 def classifier(config: ClassifierConfig, dataset: str) -> dg.Output[int]:
     """A classifier trained on the dataset version and evaluated on its test side: a candidate generation.
 
@@ -56,7 +59,7 @@ def classifier(config: ClassifierConfig, dataset: str) -> dg.Output[int]:
     home = Home.open()
     with exclusive(home.settings.locks_folder / "training", "training"):
         only = _one_expert(home, config) if config.expert else None
-        made = make_candidate(home, dataset, _Log(), only)
+        made = make_candidate(home, dataset, ProgressLog(), only)
         manifest = {"experts": experts_of(home, made)}
         generation = register_candidate(home.catalog, made.fingerprint, dataset, manifest, made.evaluation)
     evaluation = made.evaluation

@@ -69,6 +69,34 @@ def run(version: str | None, expert: str, base: int | None, as_json: bool) -> No
     click.echo(f"exported; {not_served}" if not_served else "served")
 
 
+@generation.command()
+@json_option
+def worker(as_json: bool) -> None:
+    """Help in a training on several machines: wait for `generation run` on the one that leads, and train along.
+
+    training.workers must be the same list on all, with training.worker 0 where `generation run` is called and 1, 2, ...
+    where this is. It ends with the training, and keeps nothing. Needs the home of the leading one, or a copy of it.
+
+    \b
+    Example:
+      TIDZAM_TRAINING__WORKERS='["10.0.0.1:7001", "10.0.0.2:7001"]' TIDZAM_TRAINING__WORKER=1 \\
+        ./tidzam generation worker
+    """
+    from assets.classifiers.assets import ProgressLog
+    from assets.generation_run import progress_to
+    from tidzam_platform.classifiers.helping import help_training
+    from tidzam_platform.home import Home
+
+    home = Home.open()
+    training = home.settings.training
+    with progress_to(remarks.print):
+        dataset = help_training(home, ProgressLog())
+    if as_json:
+        print_json({"dataset": dataset, "worker": training.worker, "workers": list(training.workers)})
+    else:
+        click.echo(f"helped {training.workers[0]} to train on dataset {dataset}")
+
+
 @generation.command("list")
 @json_option
 def list_(as_json: bool) -> None:

@@ -14,12 +14,13 @@ from tidzam_platform.settings import DecisionSettings, EventSettings
 
 CLASSES = [ClassNode("bird", None, 0.5), ClassNode("frog", None, 0.5)]
 RATE_HZ, WINDOW, HOP = 100, 100, 50
+PLAIN = {"on_threshold": 0, "off_threshold": 0, "fill_s": 0}
 LOUD = 0.0
 
 
 def heard(scores_of_bird: list[float], **rules: object) -> list[tuple[float, float, str]]:
     """Events of windows that follow one another, in seconds, without those that are no sound."""
-    settings = DecisionSettings(events=EventSettings.model_validate(rules))
+    settings = DecisionSettings(events=EventSettings.model_validate({**PLAIN, **rules}))
     channel = ChannelEvents(1, CLASSES, WINDOW, HOP, RATE_HZ, settings)
     events = []
     for number, score in enumerate(scores_of_bird):
@@ -75,7 +76,7 @@ def test_the_rule_of_the_original_can_be_chosen() -> None:
 def test_without_rules_events_are_the_runs_of_equal_answers(
     edges: str, scores: list[tuple[float, float]]
 ) -> None:
-    settings = DecisionSettings(events=EventSettings.model_validate({"edges": edges}))
+    settings = DecisionSettings(events=EventSettings.model_validate({**PLAIN, "edges": edges}))
     decider = make_decider(CLASSES, settings)
     channel = ChannelEvents(1, CLASSES, WINDOW, HOP, RATE_HZ, settings)
     merger = EventMerger(1, WINDOW, HOP, edges=settings.events.edges)

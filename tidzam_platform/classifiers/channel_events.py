@@ -67,8 +67,8 @@ class ChannelEvents:
         self._decider = make_decider(classes, settings, labels)
         self._smoothed = RunningMean(how.smoothing_windows, hop_frames)
         rules = EventRules(
-            on_threshold=how.on_threshold,
-            off_threshold=how.off_threshold,
+            on_threshold=how.on_threshold or None,
+            off_threshold=how.off_threshold or None,
             fill_frames=round(how.fill_s * rate_hz),
             minimum_frames=round(how.minimum_s * rate_hz),
             edges=how.edges,

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from tidzam_platform.cli.output import json_option, print_json, print_table
+from tidzam_platform.operations.extras import EXTRAS, install_extras
 from tidzam_platform.operations.findings import Finding, look
 from tidzam_platform.operations.set_up import set_up
 from tidzam_platform.settings import PROJECT_ROOT
@@ -14,21 +15,33 @@ from tidzam_platform.settings import PROJECT_ROOT
 
 @click.command()
 @click.option("--install", is_flag=True, help="First try again to install the system parts that are missing.")
+@click.option(
+    "--extra",
+    "extras",
+    multiple=True,
+    type=click.Choice(sorted(EXTRAS)),
+    help="First install optional Python packages; may be given again. "
+    + "; ".join(f"{name}: {what}" for name, what in EXTRAS.items())
+    + ".",
+)
 @json_option
 @click.pass_context
-def check(ctx: click.Context, install: bool, as_json: bool) -> None:
+def check(ctx: click.Context, install: bool, extras: tuple[str, ...], as_json: bool) -> None:
     """Look at Python, its packages, the system's programs, the data folder and the catalog.
 
     Exit code 0 when all that is needed is there, 1 otherwise. What is only useful, or only for tests, may
     be missing: the table says what works without it. --install tries again to install missing programs, as
-    root or where sudo asks for no password.
+    root or where sudo asks for no password. An --extra that was installed stays through later updates.
 
     \b
     Examples:
       ./tidzam check
       ./tidzam check --install
+      ./tidzam check --extra gpu
       ./tidzam check --json
     """
+    if extras:
+        install_extras(PROJECT_ROOT, extras)
     if install:
         set_up(PROJECT_ROOT, again=True)
     findings = list(look())

@@ -61,7 +61,7 @@ def test_a_choice_is_measured_beside_the_default_once(
 
 
 def test_a_name_that_is_no_choice_is_an_error(home: Settings, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="no choice wider; there are: default, narrow"):
+    with pytest.raises(TrainingError, match="no choice wider; there are: default, compact"):
         measure_choices(
             tmp_path / "labels.csv", home, tmp_path, folds=2, run=1, epochs=1, only=("wider",), say=print
         )

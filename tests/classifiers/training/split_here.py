@@ -1,7 +1,7 @@
 """One worker of a training that is split, or one process with several devices: run as a module.
 
-``python -m tests.classifiers.training.split_here FOLDER SETTINGS`` trains without dropout, whose masks are the one thing
-that differs, and leaves ``worker<number>.npz`` in FOLDER; each worker is given a folder of its own for checkpoints.
+``python -m tests.classifiers.training.split_here FOLDER SETTINGS`` trains without dropout, whose masks are the one
+thing that differs, and leaves ``worker<number>.npz`` in FOLDER; each worker has a folder of its own for checkpoints.
 """
 
 from __future__ import annotations

@@ -60,18 +60,17 @@ def _ended(process: subprocess.Popen[str]) -> tuple[subprocess.Popen[str], str]:
     return process, process.communicate(timeout=DEADLINE_S)[1]
 
 
-def workers(count: int, **changed: Any) -> list[TrainingSettings]:
-    addresses = tuple(f"127.0.0.1:{free_port()}" for _ in range(count))
+def two_workers() -> list[TrainingSettings]:
+    addresses = tuple(f"127.0.0.1:{free_port()}" for _ in range(2))
     return [
-        QUICK.model_copy(update={"workers": addresses, "worker": index, "worker_deadline_s": 60.0, **changed})
-        for index in range(count)
+        QUICK.model_copy(update={"workers": addresses, "worker": index, "worker_deadline_s": DEADLINE_S})
+        for index in range(2)
     ]
 
 
 def run_two(folder: Path, crash_at: dict[int, str] | None = None) -> list[Ended]:
     crash_at = crash_at or {}
-    settings = workers(2)
-    return finish([start(folder, one, crash_at.get(one.worker, "")) for one in settings])
+    return finish([start(folder, one, crash_at.get(one.worker, "")) for one in two_workers()])
 
 
 def checkpoint_of(folder: Path, worker: int) -> Checkpoint | None:
@@ -150,16 +149,6 @@ def test_all_workers_refuse_to_train_different_things(killed_and_restarted: Kill
 
 
 @pytest.mark.timeout(900)
-def test_a_worker_alone_says_who_did_not_come(tmp_path: Path) -> None:
-    settings = workers(2, worker_deadline_s=2.0)[1]
-    [ended] = finish([start(tmp_path, settings)])
-    assert ended.code == 1
-    told = ended.stderr.strip().splitlines()[-1]
-    assert told.startswith("TrainingError: not all workers met within 2 s")
-    assert settings.workers[0] in told
-
-
-@pytest.mark.timeout(900)
 def test_devices_of_one_machine_learn_what_one_learns(tmp_path: Path, alone: dict[str, Any]) -> None:
     [ended] = finish([start(tmp_path, QUICK.model_copy(update={"devices": 2}))])
     assert ended.code == 0, ended.stderr[-3000:]
@@ -196,7 +185,7 @@ def test_a_batch_that_replicas_cannot_share_is_refused(monkeypatch: pytest.Monke
 
 
 def test_more_devices_than_there_are_and_other_backends_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(TrainingError, match="training.devices is 64"):
+    with pytest.raises(TrainingError, match=r"training\.devices is 64"):
         train(QUICK.model_copy(update={"devices": 64}))
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     with pytest.raises(TrainingError, match="KERAS_BACKEND is jax"):
@@ -208,7 +197,7 @@ def test_workers_meet_before_tensorflow_computes() -> None:
     from tidzam_platform.classifiers.training.distributed import joined
 
     load_tensorflow().zeros(1)
-    with pytest.raises(TrainingError, match="a command of its own"), joined(workers(2)[0]):
+    with pytest.raises(TrainingError, match="a command of its own"), joined(two_workers()[0]):
         pass
 
 
@@ -217,5 +206,5 @@ def _assert_alike(one: dict[str, Any], other: dict[str, Any]) -> None:
     np.testing.assert_allclose(one["losses"][0], other["losses"][0], rtol=FIRST_EPOCH_RTOL)
     np.testing.assert_allclose(one["losses"], other["losses"], rtol=LATER_RTOL)
     assert one["losses"][-1, 1] < one["losses"][0, 1]
-    for name in one:
-        np.testing.assert_allclose(one[name], other[name], rtol=LATER_RTOL, atol=LATER_RTOL, err_msg=name)
+    for name, values in one.items():
+        np.testing.assert_allclose(values, other[name], rtol=LATER_RTOL, atol=LATER_RTOL, err_msg=name)

@@ -63,7 +63,7 @@ def test_trunks_are_given_what_float32_normalised() -> None:
 @pytest.fixture(scope="module")
 def trained() -> Callable[[str], Trained]:
     """Trees trained in a precision, once each."""
-    return lru_cache(lambda precision: fit(precision))
+    return lru_cache(fit)
 
 
 def fit(precision: str, **options: Any) -> Trained:

@@ -13,9 +13,10 @@ from serving.evaluating import evaluate_clips, read_labelled_folder
 from serving.signature import ModelDescription
 from tests.serving.evaluating.tones import NO_SIGNAL_DBFS, RATE_HZ, ToneModel, tone, write_wav
 from tests.support.parts import require_part
-from tidzam_platform.settings import DecisionSettings
+from tidzam_platform.settings import DecisionSettings, EventSettings
 
 THRESHOLD = 0.3  # of shares of the power: two tones alike are both heard
+AS_DECIDED = DecisionSettings(events=EventSettings(on_threshold=0, off_threshold=0))
 
 
 class SeveralTones(ToneModel):
@@ -56,7 +57,7 @@ def test_in_a_file_events_of_several_classes_overlap(tmp_path: Path) -> None:
     require_part("ffmpeg")
     parts = [tone(2, cat=1), tone(2, cat=0.5, saw=0.5), tone(2, saw=1)]
     path = write_wav(tmp_path / "all.wav", np.concatenate(parts))
-    hearing = hear_file(path, SeveralTones(), DecisionSettings(), keep_windows=True)
+    hearing = hear_file(path, SeveralTones(), AS_DECIDED, keep_windows=True)
     spans = {
         event.class_path: (event.start_frame / RATE_HZ, event.end_frame / RATE_HZ) for event in hearing.events
     }

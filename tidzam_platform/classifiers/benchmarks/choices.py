@@ -60,6 +60,9 @@ def choices(settings: Settings, epochs: int) -> dict[str, Choice]:
     at_48_khz = {"rate_hz": 48_000, "fft_frames": 2048, "stft_window_frames": 1200, "stft_hop_frames": 480}
     return {
         REFERENCE: Choice("", front_end, training),
+        "compact": learnt("statistics of bands", architecture="compact"),
+        "sb_cnn": learnt("architecture", architecture="sb_cnn"),
+        "reference_cnn": learnt("architecture", architecture="reference_cnn"),
         "narrow": learnt("width", architecture="compact_narrow"),
         "wide": learnt("width", architecture="compact_wide"),
         "shallow": learnt("depth", architecture="compact_shallow"),
