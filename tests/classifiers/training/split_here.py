@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,14 +29,21 @@ from tidzam_platform.errors import TrainingError
 from tidzam_platform.settings import TrainingSettings
 
 FINGERPRINT = "split"
+SCALED = {"precision": "mixed_float16", "max_epochs": 1}  # float16 comes with a scaled loss
 
 
-def train(settings: TrainingSettings, resumable: Resumable | None = None) -> tuple[TreeNetwork, list[Epoch]]:
+def train(
+    settings: TrainingSettings,
+    resumable: Resumable | None = None,
+    on_epoch: Callable[[Epoch], None] = lambda _epoch: None,
+) -> tuple[TreeNetwork, list[Epoch]]:
     """A training whose result does not hang on how its batches are split."""
     kept = network.DROPOUT, compact.DROPOUT
     network.DROPOUT = compact.DROPOUT = 0.0  # type: ignore[misc]
     try:
-        return train_network(by_parent(CLASSES), made_clips(), TINY, settings, resumable=resumable)
+        return train_network(
+            by_parent(CLASSES), made_clips(), TINY, settings, on_epoch=on_epoch, resumable=resumable
+        )
     finally:
         network.DROPOUT, compact.DROPOUT = kept  # type: ignore[misc]
 
@@ -75,8 +83,7 @@ def with_devices(folder: Path, settings: TrainingSettings) -> None:
         [tf.config.LogicalDeviceConfiguration()] * settings.devices,
     )
     np.savez(folder / "devices.npz", **result_of(*train(settings)))
-    scaled = settings.model_copy(update={"precision": "mixed_float16", "max_epochs": 1})
-    np.savez(folder / "scaled.npz", **result_of(*train(scaled)))
+    np.savez(folder / "scaled.npz", **result_of(*train(settings.model_copy(update=SCALED))))
     np.savez(folder / "masks.npz", **masks(present_team(settings)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.classifiers.training.split_here import FINGERPRINT, result_of, train
+from tests.classifiers.training.split_here import FINGERPRINT, SCALED, result_of, train
 from tidzam_platform.classifiers.training import Resumable
 from tidzam_platform.classifiers.training.checkpoint import Checkpoint
 from tidzam_platform.errors import TrainingError
@@ -27,6 +28,7 @@ DEADLINE_S = 240.0  # on a machine that others use too; alone it takes ten
 # Sums in another order differ in the last digit, and each step of training makes more of it.
 FIRST_EPOCH_RTOL = 1e-5
 LATER_RTOL = 1e-2
+HALF_RTOL = 2e-2  # of the losses of an epoch in float16
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def killed_and_restarted(tmp_path_factory: pytest.TempPathFactory) -> KilledAndR
     folder = tmp_path_factory.mktemp("workers")
     killed = run_two(folder, {1: "training.epoch:1"})
     kept = checkpoint_of(folder, 0)
+    shutil.copytree(folder / "checkpoints0", folder / "after_the_kill")
     return KilledAndRestarted(folder, killed, kept, run_two(folder))
 
 
@@ -129,6 +132,17 @@ def test_two_workers_learn_what_one_learns_though_one_was_killed_between(
 
 
 @pytest.mark.timeout(900)
+def test_one_worker_can_go_on_alone(
+    killed_and_restarted: KilledAndRestarted, alone: dict[str, Any], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(killed_and_restarted.folder / "after_the_kill", tmp_path / "kept")
+    numbers: list[int] = []
+    trained = train(QUICK, Resumable(folder, FINGERPRINT), lambda epoch: numbers.append(epoch.number))
+    assert numbers == [2, 3]
+    _assert_alike(result_of(*trained), alone)
+
+
+@pytest.mark.timeout(900)
 def test_workers_end_with_equal_weights_and_only_the_leading_one_writes_checkpoints(
     killed_and_restarted: KilledAndRestarted,
 ) -> None:
@@ -154,9 +168,9 @@ def test_devices_of_one_machine_learn_what_one_learns(tmp_path: Path, alone: dic
     assert ended.code == 0, ended.stderr[-3000:]
     with np.load(tmp_path / "devices.npz", allow_pickle=False) as arrays:
         _assert_alike(dict(arrays), alone)
-    with np.load(tmp_path / "scaled.npz", allow_pickle=False) as arrays:  # float16, its loss scaled
-        assert arrays["losses"][0] == pytest.approx(alone["losses"][0], rel=0.1)
-        assert (arrays["losses"] != alone["losses"][: len(arrays["losses"])]).all()
+    scaled = QUICK.model_copy(update=SCALED)
+    with np.load(tmp_path / "scaled.npz", allow_pickle=False) as arrays:
+        np.testing.assert_allclose(arrays["losses"], result_of(*train(scaled))["losses"], rtol=HALF_RTOL)
     with np.load(tmp_path / "masks.npz", allow_pickle=False) as arrays:
         masks, states = arrays["masks"], arrays["states"]
     assert (masks[0] != masks[1]).any(), "replicas drop the same values"

@@ -12,6 +12,7 @@ from tidzam_platform.classifiers.backend import load_keras
 from tidzam_platform.classifiers.features import ClipFeatures
 from tidzam_platform.classifiers.front_end import FrontEnd
 from tidzam_platform.classifiers.network import TreeNetwork, build_network
+from tidzam_platform.classifiers.training.batch_statistics import CleanPatches, settle_batch_statistics
 from tidzam_platform.classifiers.training.checkpoint import Arrays, Checkpoint, assign, values
 from tidzam_platform.classifiers.training.distributed import Team, epoch_fitter, present_team
 from tidzam_platform.classifiers.training.examples import Examples
@@ -100,6 +101,7 @@ def train_network(
         plain,
         team,
         source,
+        CleanPatches.of(examples, settings),
         ValidationSet.of([clip for clip in clips if clip.side == "validation"], spec, front_end),
         settings,
         resumable,
@@ -146,6 +148,7 @@ class _Loop:
         plain: TreeNetwork,
         team: Team,
         source: EpochInput,
+        clean: CleanPatches,
         validation: ValidationSet | None,
         settings: TrainingSettings,
         resumable: Resumable | None,
@@ -155,6 +158,7 @@ class _Loop:
         self._team = team
         self._fit = epoch_fitter(network.model, team, settings.batch_size)
         self._source = source
+        self._clean = clean
         self._validation = validation
         self._settings = settings
         self._resumable = resumable
@@ -170,6 +174,7 @@ class _Loop:
             train_loss = self._fit(self._source.batches(number))
             live = values(self._model.variables)
             self._take_the_mean(steps=int(self._model.optimizer.iterations.numpy()))
+            self._settle()
             loss = self._validation_loss()
             if loss is None or loss < self._best_loss:  # without a validation side the last epoch is kept
                 self._best_loss, self._best_epoch = _NO_LOSS if loss is None else loss, number
@@ -183,6 +188,12 @@ class _Loop:
         assign(self._model.variables, self._best)
         copy_weights(self._network, self._plain)
         return self._history
+
+    def _settle(self) -> None:
+        """Statistics of batch normalisation that go with the mean of the weights."""
+        model = copy_weights(self._network, self._plain)
+        settle_batch_statistics(model, self._clean)
+        copy_weights(self._plain, self._network)
 
     def _validation_loss(self) -> float | None:
         if self._validation is None:
