@@ -110,7 +110,7 @@ class TrainingSettings(_Section):
     """How a tree of experts is trained."""
 
     seed: int = Field(1, ge=0, description="Seed of every random choice in training.")
-    architecture: str = Field("compact_statistics", description="Name of the network that all experts share.")
+    architecture: str = Field("pooled", description="Name of the network that all experts share.")
     background_classes: tuple[str, ...] = Field(
         ("noise", "no_signal"),
         description="Classes whose training clips are mixed under those of other classes.",

@@ -23,10 +23,13 @@ def addresses(count: int) -> list[str]:
     return [f"127.0.0.1:{free_port()}" for _ in range(count)]
 
 
-def together(given: Sequence[Sequence[str]], deadline_s: float = LONG_S) -> list[Future[None]]:
-    """Each worker in a thread, with the list that it was given."""
+def together(given: Sequence[Sequence[str]], all_devices: Sequence[int] = (1, 1, 1)) -> list[Future[None]]:
+    """Each worker in a thread, with the list and the number of devices that it was given."""
     with ThreadPoolExecutor(len(given)) as threads:
-        return [threads.submit(wait_for_all, own, index, deadline_s) for index, own in enumerate(given)]
+        return [
+            threads.submit(wait_for_all, own, index, devices, LONG_S)
+            for index, (own, devices) in enumerate(zip(given, all_devices, strict=False))
+        ]
 
 
 def test_all_go_on_when_all_are_there_and_the_port_is_free_again() -> None:
@@ -38,7 +41,7 @@ def test_all_go_on_when_all_are_there_and_the_port_is_free_again() -> None:
 def test_those_that_did_not_come_are_named() -> None:
     workers = addresses(3)
     with ThreadPoolExecutor(2) as threads:
-        waiting = [threads.submit(wait_for_all, workers, index, 1.0) for index in (0, 2)]
+        waiting = [threads.submit(wait_for_all, workers, index, 1, 1.0) for index in (0, 2)]
     with pytest.raises(TrainingError, match=rf"within 1 s, missing: {workers[1]};"):
         waiting[0].result()
     with pytest.raises(TrainingError, match="not all workers met"):
@@ -48,21 +51,24 @@ def test_those_that_did_not_come_are_named() -> None:
 def test_without_the_one_that_leads_nobody_waits_for_ever() -> None:
     workers = addresses(2)
     with pytest.raises(TrainingError, match=rf"missing: {workers[0]}"):
-        wait_for_all(workers, 1, 0.5)
+        wait_for_all(workers, 1, 1, 0.5)
 
 
-def test_workers_that_were_given_other_lists_are_refused() -> None:
+def test_workers_that_were_given_other_lists_or_devices_are_refused() -> None:
     workers = addresses(2)
     for one in together([workers, [workers[0], "127.0.0.1:9"]]):
         assert isinstance(error := one.exception(), TrainingError)
-        assert "must be the same on all workers" in str(error)
+        assert "worker 1 was given training.workers" in str(error)
+    for one in together([workers, workers], [1, 2]):
+        assert isinstance(error := one.exception(), TrainingError)
+        assert "worker 1 was given training.devices 2, worker 0 was given training.devices 1" in str(error)
 
 
 def test_strangers_and_workers_that_died_meanwhile_are_not_counted() -> None:
     workers = addresses(3)
     port = int(workers[0].rpartition(":")[2])
     with ThreadPoolExecutor(3) as threads:
-        leading = threads.submit(wait_for_all, workers, 0, LONG_S)
+        leading = threads.submit(wait_for_all, workers, 0, 1, LONG_S)
         for said in (
             b"GET / HTTP/1.1\r\n\r\n\n",
             b"[]\n",
@@ -73,10 +79,10 @@ def test_strangers_and_workers_that_died_meanwhile_are_not_counted() -> None:
             with _connected(port) as stranger:
                 stranger.sendall(said)
                 assert stranger.recv(1) == b""
-        dead = threads.submit(wait_for_all, workers, 1, 0.5)
+        dead = threads.submit(wait_for_all, workers, 1, 1, 0.5)
         assert isinstance(dead.exception(), TrainingError)
         assert not leading.done()
-        others = [threads.submit(wait_for_all, workers, index, LONG_S) for index in (1, 2)]
+        others = [threads.submit(wait_for_all, workers, index, 1, LONG_S) for index in (1, 2)]
         assert [one.exception() for one in (leading, *others)] == [None] * 3
 
 
@@ -84,7 +90,7 @@ def test_a_port_in_use_is_named() -> None:
     with socket.create_server(("", 0)) as taken:
         workers = [f"127.0.0.1:{taken.getsockname()[1]}", "127.0.0.1:9"]
         with pytest.raises(TrainingError, match=f"cannot listen at {workers[0]}"):
-            wait_for_all(workers, 0, LONG_S)
+            wait_for_all(workers, 0, 1, LONG_S)
 
 
 class Context:

@@ -16,6 +16,7 @@ from tidzam_platform.classifiers.architectures import (
     compact,
     crnn,
     mobilenet,
+    pooled,
     reference_cnn,
     resnet,
     sb_cnn,
@@ -36,14 +37,14 @@ __all__ = [
 
 Builder = Callable[[FrontEnd], Any]
 ARCHITECTURES: Final[dict[str, Builder]] = {
-    "compact": partial(compact.build, statistics=False),
-    "compact_deep": partial(compact.build, block_filters=compact.DEEP),
-    "compact_narrow": partial(compact.build, block_filters=compact.NARROW),
-    "compact_statistics": compact.build,
-    "compact_shallow": partial(compact.build, block_filters=compact.SHALLOW),
-    "compact_wide": partial(compact.build, block_filters=compact.WIDE),
+    "compact": compact.build,
     "crnn": crnn.build,
     "mobilenet": mobilenet.build,
+    "pooled": pooled.build,
+    "pooled_deep": partial(pooled.build, blocks=pooled.DEEP),
+    "pooled_narrow": partial(pooled.build, blocks=pooled.NARROW),
+    "pooled_shallow": partial(pooled.build, blocks=pooled.SHALLOW),
+    "pooled_wide": partial(pooled.build, blocks=pooled.WIDE),
     "reference_cnn": reference_cnn.build,
     "resnet": resnet.build,
     "sb_cnn": sb_cnn.build,

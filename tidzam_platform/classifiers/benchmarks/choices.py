@@ -60,13 +60,13 @@ def choices(settings: Settings, epochs: int) -> dict[str, Choice]:
     at_48_khz = {"rate_hz": 48_000, "fft_frames": 2048, "stft_window_frames": 1200, "stft_hop_frames": 480}
     return {
         REFERENCE: Choice("", front_end, training),
-        "compact": learnt("statistics of bands", architecture="compact"),
+        "compact": learnt("architecture", architecture="compact"),
         "sb_cnn": learnt("architecture", architecture="sb_cnn"),
         "reference_cnn": learnt("architecture", architecture="reference_cnn"),
-        "narrow": learnt("width", architecture="compact_narrow"),
-        "wide": learnt("width", architecture="compact_wide"),
-        "shallow": learnt("depth", architecture="compact_shallow"),
-        "deep": learnt("depth", architecture="compact_deep"),
+        "narrow": learnt("width", architecture="pooled_narrow"),
+        "wide": learnt("width", architecture="pooled_wide"),
+        "shallow": learnt("depth", architecture="pooled_shallow"),
+        "deep": learnt("depth", architecture="pooled_deep"),
         "16 kHz": heard("rate", **at_16_khz),
         "48 kHz": heard("rate", **at_48_khz, high_hz=16_000.0),
         "0.5 s": heard("window", window_s=0.5, hop_s=0.25),

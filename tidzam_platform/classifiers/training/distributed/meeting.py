@@ -36,7 +36,7 @@ def joined(training: TrainingSettings) -> Iterator[Team]:
     _require_tensorflow("several workers train")
     workers, index = training.workers, training.worker
     context = unused_context()
-    wait_for_all(workers, index, training.worker_deadline_s)
+    wait_for_all(workers, index, training.devices, training.worker_deadline_s)
     strategy = form_cluster(context, workers, index, training.devices)
     others = {number: address for number, address in enumerate(workers) if number != index}
     health = HealthWatch(context, others, training.worker_deadline_s)

@@ -2,7 +2,8 @@
 
 TensorFlow's own waiting for a worker that does not come cannot be interrupted, and ended in a crash as often as in an
 error. Here the leading worker listens at its address for a moment; each other connects, says a line of JSON
-(``worker``, ``workers`` and ``runs``, the versions that it runs), and goes on when the answer ``go`` comes.
+(``worker``, ``workers``, ``devices`` and ``runs``, the versions that it runs), and goes on when the answer ``go``
+comes.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ _GO: Final = "go"
 _PACKAGES: Final = ("tensorflow", "keras", "numpy")
 
 
-def wait_for_all(workers: Sequence[str], index: int, deadline_s: float) -> None:
+def wait_for_all(workers: Sequence[str], index: int, devices: int, deadline_s: float) -> None:
     """Return when all ``workers`` (host:port) are here, of which this process is ``index``.
 
     Raises:
-        TrainingError: not all came within the deadline, one was given other workers or runs other versions, or the
-            leading one cannot listen at its address.
+        TrainingError: not all came within the deadline, one was given other workers or another number of devices or
+            runs other versions, or the leading one cannot listen at its address.
     """
-    hello = {"worker": index, "workers": list(workers), "runs": _versions()}
+    hello = {"worker": index, "workers": list(workers), "devices": devices, "runs": _versions()}
     end_s = time.monotonic() + deadline_s
     here = [False] * len(workers)
     try:
@@ -85,7 +86,11 @@ def _lead(hello: dict[str, Any], here: list[bool], end_s: float) -> None:
 
 def _difference(hello: dict[str, Any], theirs: dict[str, Any]) -> str:
     """Why this worker and another cannot train together; empty if they can."""
-    for key, what in (("workers", "was given training.workers"), ("runs", "runs")):
+    for key, what in (
+        ("workers", "was given training.workers"),
+        ("devices", "was given training.devices"),
+        ("runs", "runs"),
+    ):
         if theirs.get(key) != hello[key]:
             return (
                 f"worker {theirs['worker']} {what} {theirs.get(key)}, worker 0 {what} {hello[key]}: "
