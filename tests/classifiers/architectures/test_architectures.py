@@ -44,7 +44,7 @@ def test_a_step_down_the_gradient_lowers_the_loss_on_two_easy_classes(name: str)
     batch[labels == 1, :, :16] += 2  # louder in the low bands
     model = keras.Sequential([trunk, keras.layers.Dense(2)])
     model.compile(
-        optimizer=keras.optimizers.SGD(1e-2),
+        optimizer=keras.optimizers.SGD(1e-3),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     before, after = (float(model.train_on_batch(batch, labels)) for _ in range(2))

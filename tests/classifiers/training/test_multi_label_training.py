@@ -15,7 +15,7 @@ from tidzam_platform.classifiers.evaluation.multi_label import MultiLabelEvaluat
 from tidzam_platform.classifiers.features import ClipFeatures, mean_by_clip, patches_on_grid
 from tidzam_platform.classifiers.prediction import predict
 from tidzam_platform.classifiers.trained_tree import TrainedTree
-from tidzam_platform.classifiers.training import fit_tree
+from tidzam_platform.classifiers.training import calibrating, fit_tree
 from tidzam_platform.classifiers.training.calibrating import calibrate
 from tidzam_platform.classifiers.training.one_expert import retrain_expert
 from tidzam_platform.classifiers.tree.building import by_parent
@@ -147,13 +147,16 @@ def test_a_head_that_chooses_one_class_is_refused(multi: TrainedTree) -> None:
         retrain_expert(multi, birds, CLIPS, QUICK, DecisionSettings())
 
 
-def test_a_temperature_undoes_logits_that_are_too_great(multi: TrainedTree) -> None:
+def test_a_temperature_undoes_logits_that_are_too_great_and_few_clips_leave_it_near_the_usual(
+    multi: TrainedTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mislabelled = [
         replace(clip, class_paths=SOUNDS[number // 2 % len(SOUNDS)]) if number % 4 == 0 else clip
         for number, clip in enumerate(CLIPS)
     ]
     found = []
-    for factor in (0.5, 1.0):
+    for factor, prior_clips in ((2.0, 0), (4.0, 0), (4.0, 1000)):
+        monkeypatch.setattr(calibrating, "_PRIOR_CLIPS", prior_clips)
         heads = {
             name: replace(head, arrays={key: value * factor for key, value in head.arrays.items()})
             for name, head in multi.heads.items()
@@ -162,3 +165,4 @@ def test_a_temperature_undoes_logits_that_are_too_great(multi: TrainedTree) -> N
         found.append(calibrated.heads["selector"].temperature)
     assert 0.3 < found[0] < found[1] < 3.9, "within the bounds of the search"
     assert found[1] == pytest.approx(2 * found[0], rel=0.02)
+    assert found[2] == pytest.approx(0.75, abs=0.05)
