@@ -19,7 +19,7 @@ from tidzam_platform.settings import DecisionSettings, TrainingSettings
 
 CLASSES = ("animal-bird-crow", "animal-bird-robin", "animal-frog", "human")
 CLIPS = made_clips(CLASSES)
-QUICK = TrainingSettings(max_epochs=4, windows_per_epoch=256, batch_size=32, learning_rate=5e-3)
+QUICK = TrainingSettings(max_epochs=8, windows_per_epoch=256, batch_size=32, learning_rate=5e-3)
 BIRDS = ExpertSpec("animal-bird", ("animal-bird-crow", "animal-bird-robin"))
 
 

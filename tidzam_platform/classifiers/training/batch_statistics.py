@@ -20,7 +20,7 @@ from tidzam_platform.classifiers.training.examples import Examples, FloatArray
 from tidzam_platform.classifiers.training.sampler import BalancedSampler
 from tidzam_platform.settings import TrainingSettings
 
-_BATCHES: Final = 16
+_BATCHES: Final = 8
 _EPOCH: Final = 0  # of the draws: trainings count from 1
 
 
@@ -32,7 +32,7 @@ class CleanPatches:
 
     @classmethod
     def of(cls, examples: Examples, settings: TrainingSettings) -> CleanPatches:
-        """Drawn as training draws, as many as 16 of its batches, without augmentation."""
+        """Drawn as training draws, as many as 8 of its batches, without augmentation."""
         plain = settings.augmentation.model_copy(update={"time_stretch": 0.0})
         sampler = BalancedSampler(examples, settings.seed, plain, settings.class_balance)
         draws = sampler.draw(_EPOCH, _BATCHES * settings.batch_size)
