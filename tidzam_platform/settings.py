@@ -130,10 +130,10 @@ class TrainingSettings(_Section):
         0.995, ge=0, lt=1, description="Momentum of the running mean of the weights that is kept."
     )
     max_epochs: int = Field(
-        48, ge=1, description="Training ends here if early stopping has not ended it before."
+        32, ge=1, description="Training ends here if early stopping has not ended it before."
     )
     patience: int = Field(
-        16, ge=1, description="Epochs without a better validation loss before training stops."
+        12, ge=1, description="Epochs without a better validation loss before training stops."
     )
     refit: bool = Field(
         True,

@@ -29,7 +29,9 @@ def clip() -> ClipFeatures:
 
 
 def variants(folder: Path, **settings: float) -> list[ClipFeatures]:
-    how = AugmentationSettings.model_validate({"variants": 4, **settings})
+    how = AugmentationSettings.model_validate(
+        {"variants": 4, "time_stretch": 0, "pitch_semitones": 0, **settings}
+    )
     return ClipVariants.below(folder, FRONT_END, how).of(clip(), tone())
 
 

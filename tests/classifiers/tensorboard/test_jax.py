@@ -7,11 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.classifiers.tensorboard.log_here import Logged, quick_settings
 from tests.classifiers.tensorboard.reading import events_of, scalars, tags_of
 from tidzam_platform.settings import PROJECT_ROOT
 
 
+@pytest.mark.long
 def test_jax_writes_what_tensorflow_writes(logged: Logged, tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "tests.classifiers.tensorboard.log_here", str(tmp_path)],

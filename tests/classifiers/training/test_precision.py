@@ -98,6 +98,7 @@ def test_a_tree_learns_in_mixed_precision_and_is_a_float32_tree_afterwards(
     }
 
 
+@pytest.mark.long
 def test_a_training_with_a_scaled_loss_that_was_killed_gives_the_same(
     trained: Callable[[str], Trained], tmp_path: Path
 ) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tidzam_platform.classifiers.backend import load_keras
+from tidzam_platform.classifiers.training.checkpoint import assign, values
 from tidzam_platform.classifiers.training.distributed.replicas import draws_of_their_own, normalise_over_all
 from tidzam_platform.classifiers.training.distributed.team import Team
 from tidzam_platform.errors import TrainingError
@@ -22,7 +24,7 @@ def epoch_fitter(model: Any, team: Team, batch_size: int) -> Callable[[Any], flo
         TrainingError: the batch cannot be split evenly.
     """
     if team.is_alone:
-        return lambda batches: float(model.fit(batches, shuffle=False, verbose=0).history["loss"][-1])
+        return _KerasFit(model).fit
     if batch_size % team.replicas:
         raise TrainingError(
             f"training.batch_size is {batch_size}, which {team.replicas} replicas cannot share evenly: "
@@ -30,6 +32,29 @@ def epoch_fitter(model: Any, team: Team, batch_size: int) -> Callable[[Any], flo
         )
     normalise_over_all(model)
     return _SplitFit(model, team, batch_size).fit
+
+
+class _KerasFit:
+    """Keras's own ``fit``, which leaves the weights where the last step put them.
+
+    Where the optimiser keeps a running mean of the weights, Keras puts it in their place when ``fit`` ends. The next
+    epoch would begin from weights that lag by hundreds of steps.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def fit(self, batches: Any) -> float:
+        """Train on whole batches; returns the mean loss."""
+        keras = load_keras()
+        weights = self._model.trainable_variables
+        live: list[Any] = []
+        watch = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda _epoch, _logs: live.extend(values(weights))
+        )
+        fitted = self._model.fit(batches, shuffle=False, verbose=0, callbacks=[watch])
+        assign(weights, live)
+        return float(fitted.history["loss"][-1])
 
 
 class _SplitFit:
@@ -56,9 +81,7 @@ class _SplitFit:
                 with self._team.together():
                     losses.append(self._step(patches, targets))
         with self._team.together():
-            mean = float(np.mean([loss.numpy() for loss in losses], dtype=np.float64))
-        self._model.optimizer.finalize_variable_values(self._model.trainable_variables)  # as Keras's fit does
-        return mean
+            return float(np.mean([loss.numpy() for loss in losses], dtype=np.float64))
 
     def _step_of_process(self, patches: Any, targets: Any) -> Any:
         strategy = self._team.strategy
