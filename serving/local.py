@@ -14,6 +14,7 @@ from serving.audio_batch import as_audio_batch, find_unusable_row
 from serving.companion import Companion
 from serving.loading import load_version
 from serving.prediction import Prediction
+from serving.repository import ModelRepository
 from serving.signature import (
     AUDIO_INPUT,
     EMBEDDING_OUTPUT,
@@ -24,7 +25,7 @@ from serving.signature import (
     ModelDescription,
 )
 from tidzam_platform.audio import Window
-from tidzam_platform.errors import ModelServerError
+from tidzam_platform.errors import ModelRepositoryError, ModelServerError
 
 MAX_BATCH: Final = 64  # larger batches are no faster and take more memory
 _RUN_LIMIT_S: Final = 120.0
@@ -110,3 +111,18 @@ class LocalModel:
             return self._model.run(PREDICT_SIGNATURE, {AUDIO_INPUT: batch}, PREDICT_OUTPUTS, _RUN_LIMIT_S)
         except tf.errors.OpError as error:
             raise ModelServerError(f"the model failed in process: {error.message}") from error
+
+
+def open_generation(models_folder: Path, generation: int | None) -> LocalModel:
+    """A generation of the model repository, the newest unless a number says which.
+
+    Raises:
+        ModelRepositoryError: there is none yet, or it cannot be loaded.
+    """
+    repository = ModelRepository(models_folder)
+    number = generation if generation is not None else repository.latest()
+    if number is None:
+        raise ModelRepositoryError(
+            f"no generation in {models_folder} yet: make one with ./tidzam generation run"
+        )
+    return LocalModel(repository.path(number))

@@ -110,17 +110,9 @@ def analyze(
 @contextmanager
 def _model(settings: Settings, local: bool, generation: int | None, server: str | None) -> Iterator[Model]:
     if local:
-        from serving.local import LocalModel
-        from serving.repository import ModelRepository
-        from tidzam_platform.errors import ModelRepositoryError
+        from serving.local import open_generation
 
-        repository = ModelRepository(settings.models_folder)
-        number = generation if generation is not None else repository.latest()
-        if number is None:
-            raise ModelRepositoryError(
-                f"no generation in {settings.models_folder} yet: make one with ./tidzam generation run"
-            )
-        yield LocalModel(repository.path(number))
+        yield open_generation(settings.models_folder, generation)
         return
     from serving.client import ModelClient
 

@@ -12,6 +12,22 @@ from tidzam_platform.cli.output import json_option, print_json, print_table, rem
 _CLASSES = (*(f"animal-kind{number}" for number in range(11)), "human-cry", "human-laugh", "noise")
 
 
+_data_option = click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with labelled clips and the labels.csv that names them.",
+)
+_folds_option = click.option(
+    "--folds", type=click.IntRange(2), default=3, show_default=True, help="Folds of the groups."
+)
+_work_option = click.option(
+    "--work",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for what is finished; another call goes on from there (default: bench/ in the home).",
+)
+
+
 @click.group()
 def bench() -> None:
     """Measure quality and speed, each beside a reference in the same run.
@@ -26,19 +42,10 @@ def bench() -> None:
 
 
 @bench.command()
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder with labelled clips and the labels.csv that names them.",
-)
-@click.option("--folds", type=click.IntRange(2), default=3, show_default=True, help="Folds of the groups.")
+@_data_option
+@_folds_option
 @click.option("--only", multiple=True, metavar="NAME", help="Run only this classifier; may be given again.")
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for what is finished; another call goes on from there (default: bench/ in the home).",
-)
+@_work_option
 @json_option
 def classifiers(data: Path, folds: int, only: tuple[str, ...], work: Path | None, as_json: bool) -> None:
     """Cross-validate classifiers on the same folds: MFCC statistics, SB-CNN, and ours.
@@ -86,13 +93,8 @@ def classifiers(data: Path, folds: int, only: tuple[str, ...], work: Path | None
 
 
 @bench.command()
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder with labelled clips and the labels.csv that names them.",
-)
-@click.option("--folds", type=click.IntRange(2), default=3, show_default=True, help="Folds of the groups.")
+@_data_option
+@_folds_option
 @click.option(
     "--run", type=click.IntRange(1), default=1, show_default=True, help="How many of the folds are tested."
 )
@@ -103,11 +105,7 @@ def classifiers(data: Path, folds: int, only: tuple[str, ...], work: Path | None
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write the table to this file, as docs/choices.md has it.",
 )
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for what is finished; another call goes on from there (default: bench/ in the home).",
-)
+@_work_option
 @json_option
 def choices(
     data: Path,

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from serving.evaluating import FolderFigures, RecordingFigures
     from serving.evaluating.label_tracks import LabelledArchive
     from serving.evaluating.unseen import TrainedClips
-    from serving.local import LocalModel
     from tidzam_platform.settings import Settings
 
 
@@ -96,10 +95,14 @@ def _evaluate_data(
 ) -> FolderFigures:
     from serving.cli.evaluation_tables import print_clips
     from serving.evaluating import evaluate_clips, read_labelled_folder
+    from serving.local import open_generation
     from tidzam_platform.classifiers.clip_pooling import POOLINGS
 
     entries = read_labelled_folder(data)
-    with _model(settings, generation) as model, progress_bar("hearing clips", len(entries)) as progress:
+    with (
+        open_generation(settings.models_folder, generation) as model,
+        progress_bar("hearing clips", len(entries)) as progress,
+    ):
         figures = evaluate_clips(
             entries,
             model,
@@ -134,10 +137,14 @@ def _evaluate_recordings(
     from serving.evaluating import evaluate_recordings
     from serving.evaluating.label_tracks import find_labelled
     from serving.evaluating.unseen import read_origins
+    from serving.local import open_generation
 
     found = find_labelled(folder)
     origins = read_origins(one.path for one in found.recordings)
-    with _model(settings, generation) as model, progress_bar("hearing recordings, seconds") as progress:
+    with (
+        open_generation(settings.models_folder, generation) as model,
+        progress_bar("hearing recordings, seconds") as progress,
+    ):
         trained: TrainedClips | None = None
         reason: str | None = "no truth.csv beside the recordings names the clip of each event"
         if origins is not None:
@@ -163,20 +170,6 @@ def _evaluate_recordings(
         print_recordings(folder, figures)
     _remark_on_tracks(figures, found, reason)
     return figures
-
-
-def _model(settings: Settings, generation: int | None) -> LocalModel:
-    from serving.local import LocalModel
-    from serving.repository import ModelRepository
-    from tidzam_platform.errors import ModelRepositoryError
-
-    repository = ModelRepository(settings.models_folder)
-    number = generation if generation is not None else repository.latest()
-    if number is None:
-        raise ModelRepositoryError(
-            f"no generation in {settings.models_folder} yet: make one with ./tidzam generation run"
-        )
-    return LocalModel(repository.path(number))
 
 
 def _trained(settings: Settings, generation: int) -> tuple[TrainedClips | None, str | None]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +15,10 @@ from tests.classifiers.backend_answers import (
     SMALL,
     answers,
 )
+from tests.support.on_jax import run_on_jax
 from tidzam_platform.classifiers.architectures import ARCHITECTURES, weight_arrays
 from tidzam_platform.classifiers.frame_level import MODELS, build_frame_level
 from tidzam_platform.classifiers.heads import HEADS
-from tidzam_platform.settings import PROJECT_ROOT
 
 WITHIN = 1e-4
 
@@ -48,16 +45,7 @@ def _write_weights(folder: Path) -> None:
 def test_jax_answers_as_tensorflow(tmp_path: Path) -> None:
     _write_weights(tmp_path)
     here = answers(tmp_path)
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.classifiers.backend_answers", str(tmp_path)],
-        cwd=PROJECT_ROOT,
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
+    run_on_jax("tests.classifiers.backend_answers", tmp_path, timeout_s=900)
     with np.load(tmp_path / "jax.npz", allow_pickle=False) as there:
         assert sorted(there.files) == sorted(here)
         assert len(here) == 3 * 4 + len(ARCHITECTURES) + len(HEADS) + len(MODELS)

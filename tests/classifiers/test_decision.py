@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from tidzam_platform.classifiers.decision import NO_SIGNAL, UNKNOWN, Answer, ClassNode, Decider, MarginDecider
 from tidzam_platform.classifiers.events import Event, EventMerger
-from tidzam_platform.classifiers.tree import node_weights, nodes_of
 from tidzam_platform.errors import SettingsError
 
 TREE = [
@@ -110,13 +109,6 @@ def test_margin_the_child_it_takes_is_the_runner_up_of_the_original_rule(
     if answer.class_path.startswith("birds-"):
         ranking = sorted(range(4), key=lambda index: -scores[index])
         assert {TREE[ranking[0]].path, TREE[ranking[1]].path} == {"birds", answer.class_path}
-
-
-def test_scores_of_inner_classes_sum_what_lies_below() -> None:
-    outputs = ["a-b", "a-c-d", "e"]
-    assert nodes_of(outputs) == ["a", "a-b", "a-c", "a-c-d", "e"]
-    scores = np.array([0.2, 0.3, 0.5], np.float32) @ node_weights(outputs)
-    np.testing.assert_allclose(scores, [0.5, 0.2, 0.3, 0.3, 0.5], rtol=1e-6)
 
 
 def merge(answers: list[tuple[int, str]], window: int = 10, hop: int = 5) -> list[Event]:

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.classifiers.tensorboard.log_here import Logged, quick_settings
 from tests.classifiers.tensorboard.reading import events_of, scalars, tags_of
-from tidzam_platform.settings import PROJECT_ROOT
+from tests.support.on_jax import run_on_jax
 
 
 @pytest.mark.long
 def test_jax_writes_what_tensorflow_writes(logged: Logged, tmp_path: Path) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.classifiers.tensorboard.log_here", str(tmp_path)],
-        cwd=PROJECT_ROOT,
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    assert "is not complete" not in ran.stderr
+    said = run_on_jax("tests.classifiers.tensorboard.log_here", tmp_path)
+    assert "is not complete" not in said
     folder = quick_settings(tmp_path).tensorboard_folder / logged.folder.name
     here, there = events_of(logged.folder / "result"), events_of(folder / "result")
     for plugin in ("scalars", "histograms", "images"):

@@ -35,8 +35,9 @@ def test_moving_statistics_become_those_of_the_clean_patches_and_nothing_else_ch
     settle_batch_statistics(model, clean)
     rows = clean.batches.reshape(-1, TINY.bands)
     np.testing.assert_allclose(norm.moving_mean.numpy(), rows.mean(axis=0), rtol=1e-4)
-    # The mean of the batches' variances is less than that of all by what their means scatter.
-    np.testing.assert_allclose(norm.moving_variance.numpy(), rows.var(axis=0), rtol=0.1)
+    # The mean of the batches' variances: less than that of all by what their means scatter.
+    within = clean.batches.var(axis=(1, 2)).mean(axis=0)
+    np.testing.assert_allclose(norm.moving_variance.numpy(), within, rtol=1e-3)
     assert norm.momentum == 0.9
     for weight, was in zip(model.trainable_weights, before, strict=True):
         np.testing.assert_array_equal(weight.numpy(), was)

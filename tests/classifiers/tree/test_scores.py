@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.classifiers.tree.made import FLAT_OF_THREE, label_sets, plain_score, trees
+from tests.classifiers.tree.sums import node_weights
 from tidzam_platform.classifiers.backend import load_keras, load_tensorflow
-from tidzam_platform.classifiers.tree import ExpertSpec, TreeSpec, node_scores, node_weights
+from tidzam_platform.classifiers.tree import ExpertSpec, TreeSpec, node_scores
 from tidzam_platform.classifiers.tree.building import by_parent, flat
 from tidzam_platform.errors import TreeError
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 
 from tests.classifiers.tree.made import FLAT_OF_THREE, trees
-from tidzam_platform.classifiers.tree import ExpertSpec, TreeSpec, nodes_of
+from tests.classifiers.tree.sums import nodes_of
+from tidzam_platform.classifiers.tree import ExpertSpec, TreeSpec
 from tidzam_platform.errors import TreeError
 from tidzam_platform.labels.class_paths import is_within, parent
 

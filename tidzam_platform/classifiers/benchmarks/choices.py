@@ -6,8 +6,6 @@ was measured. Finished folds are kept; a second call goes on from there.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from tidzam_platform.classifiers.benchmarks.clips import BenchClips, load_bench_clips
-from tidzam_platform.classifiers.benchmarks.comparison import FOLD_SEED, Say, run_fold
+from tidzam_platform.classifiers.benchmarks.comparison import FOLD_SEED, Say, folder_of, run_fold
 from tidzam_platform.classifiers.benchmarks.systems import FoldAnswers, NetworkSystem, features_of
-from tidzam_platform.classifiers.code_version import code_version
 from tidzam_platform.classifiers.evaluation.answers import compare
 from tidzam_platform.classifiers.evaluation.bootstrap import macro_f1_difference
 from tidzam_platform.classifiers.evaluation.folds import grouped_folds
@@ -158,16 +155,7 @@ def _answers(
     """Truths and answers of the tested clips, fold after fold, and what each fold said."""
     chosen = settings.model_copy(update={"training": choice.training})
     fold_of = grouped_folds(clips.classes, clips.groups, folds=folds, seed=FOLD_SEED)
-    key = {
-        "clips": clips.fingerprint,
-        "folds": folds,
-        "training": choice.training.deciding(),
-        "decision": settings.decision.model_dump(),
-        "shape": settings.tree.shape,
-        "front_end": choice.front_end.to_dict(),
-        "code": code_version(),
-    }
-    folder = work / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+    folder = folder_of(work, clips, folds, chosen, choice.front_end)
     system: list[NetworkSystem] = []
 
     def made() -> NetworkSystem:

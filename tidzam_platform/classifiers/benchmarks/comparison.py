@@ -18,7 +18,7 @@ from tidzam_platform.classifiers.evaluation.answers import compare
 from tidzam_platform.classifiers.evaluation.bootstrap import macro_f1_difference, macro_f1_interval
 from tidzam_platform.classifiers.evaluation.calibration_figures import expected_calibration_error
 from tidzam_platform.classifiers.evaluation.folds import grouped_folds
-from tidzam_platform.classifiers.front_end import preset
+from tidzam_platform.classifiers.front_end import FrontEnd, preset
 from tidzam_platform.classifiers.training import Epoch, Resumable
 from tidzam_platform.errors import TrainingError
 from tidzam_platform.files import write_whole
@@ -78,21 +78,27 @@ def compare_classifiers(
     if unknown := set(only) - set(available):
         raise TrainingError(f"no system {', '.join(sorted(unknown))}; there are: {', '.join(available)}")
     fold_of = grouped_folds(clips.classes, clips.groups, folds=folds, seed=FOLD_SEED)
-    key = {
-        "clips": clips.fingerprint,
-        "folds": folds,
-        "training": settings.training.deciding(),
-        "decision": settings.decision.model_dump(),
-        "front_end": front_end.to_dict(),
-        "code": code_version(),
-    }
-    folder = work / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+    folder = folder_of(work, clips, folds, settings, front_end)
     pooled = {
         name: _cross_validate(name, make, fold_of, folder, settings, say)
         for name, make in available.items()
         if name in only or not (only or name in SLOW)
     }
     return _report(clips, pooled)
+
+
+def folder_of(work: Path, clips: BenchClips, folds: int, settings: Settings, front_end: FrontEnd) -> Path:
+    """Where finished folds are kept: another folder for whatever may change an answer."""
+    key = {
+        "clips": clips.fingerprint,
+        "folds": folds,
+        "training": settings.training.deciding(),
+        "decision": settings.decision.model_dump(),
+        "shape": settings.tree.shape,
+        "front_end": front_end.to_dict(),
+        "code": code_version(),
+    }
+    return work / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _cross_validate(

@@ -46,7 +46,7 @@ def measure_train_input(settings: TrainingSettings, front_end: FrontEnd) -> Inpu
     compile_network(load_keras(), network, spec, settings, source.steps)
     held = [(tf.constant(patches), tf.constant(targets)) for patches, targets in source.batches(1)]
     patches, targets = (tf.stack([batch[part] for batch in held]) for part in (0, 1))
-    in_memory = tf.data.Dataset.from_tensor_slices((patches, targets))
+    in_memory = tf.data.Dataset.from_tensor_slices((patches, targets)).prefetch(1)
     speeds: dict[str, list[float]] = {"pipeline": [], "memory": []}
     network.model.fit(in_memory, shuffle=False, verbose=0)  # traces the graph
     for number in range(2, ROUNDS + 2):

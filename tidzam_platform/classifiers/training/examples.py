@@ -13,6 +13,7 @@ from tidzam_platform.classifiers.decision import NO_SIGNAL
 from tidzam_platform.classifiers.features import ClipFeatures
 from tidzam_platform.classifiers.front_end import FrontEnd
 from tidzam_platform.classifiers.front_end.continuous import log_mel_of_signal
+from tidzam_platform.classifiers.training.targets import labelled_clips
 from tidzam_platform.classifiers.tree.spec import TreeSpec
 from tidzam_platform.errors import TrainingError
 from tidzam_platform.labels.class_paths import is_within
@@ -67,30 +68,21 @@ class Examples:
         Raises:
             TrainingError: no clip is left.
         """
-        nodes = tuple(spec.nodes)
-        index_of = {name: index for index, name in enumerate(nodes)}
-        labelled = [
-            (
-                clip,
-                tuple(sorted({index_of[node] for path in clip.class_paths if (node := spec.covers(path))})),
-            )
-            for clip in clips
-        ]
-        known = [(clip, labels) for clip, labels in labelled if labels]
+        known, labels = labelled_clips(clips, spec)
         if not known:
             raise TrainingError(
                 "no clip of the classes of the tree to train on; label clips of these classes"
             )
-        frames = np.array([len(clip.log_mel) for clip, _ in known], np.int64)
-        log_mel = np.concatenate([clip.log_mel for clip, _ in known])
+        frames = np.array([len(clip.log_mel) for clip in known], np.int64)
+        log_mel = np.concatenate([clip.log_mel for clip in known])
         return cls(
             log_mel=np.concatenate([log_mel, _white_noise(front_end)]),
             first_frame=np.concatenate([[0], np.cumsum(frames)[:-1]]),
             frames=frames,
             loudness=np.concatenate([[0.0], np.cumsum(log_mel.max(axis=1), dtype=np.float64)]),
-            labels=tuple(labels for _, labels in known),
-            nodes=nodes,
-            groups=tuple(clip.group for clip, _ in known),
+            labels=tuple(labels),
+            nodes=tuple(spec.nodes),
+            groups=tuple(clip.group for clip in known),
             is_background=_within(known, background_classes),
             is_silence=_within(known, (NO_SIGNAL,)),
             noise_start=len(log_mel),
@@ -98,10 +90,10 @@ class Examples:
         )
 
 
-def _within(clips: Sequence[tuple[ClipFeatures, object]], names: Collection[str]) -> npt.NDArray[np.bool_]:
+def _within(clips: Sequence[ClipFeatures], names: Collection[str]) -> npt.NDArray[np.bool_]:
     """Which clips have one of the classes ``names``, or one below it."""
     return np.array(
-        [any(is_within(path, name) for path in clip.class_paths for name in names) for clip, _ in clips]
+        [any(is_within(path, name) for path in clip.class_paths for name in names) for clip in clips]
     )
 
 

@@ -1,6 +1,5 @@
 """The tree of experts: what it is, how it is made and read, how its scores are combined."""
 
-from tidzam_platform.classifiers.tree.nodes import node_weights, nodes_of
 from tidzam_platform.classifiers.tree.scores import node_scores
 from tidzam_platform.classifiers.tree.spec import SELECTOR, ExpertSpec, TreeSpec
 from tidzam_platform.classifiers.tree.toml_reader import read_tree, tree_from_toml, tree_to_toml
@@ -10,8 +9,6 @@ __all__ = [
     "ExpertSpec",
     "TreeSpec",
     "node_scores",
-    "node_weights",
-    "nodes_of",
     "read_tree",
     "tree_from_toml",
     "tree_to_toml",

@@ -1,4 +1,4 @@
-"""The classes that a tree answers for, and how scores of inner ones come from those below."""
+"""What scores of inner classes are in a tree of single labels, in the plainest words: sums of what lies below."""
 
 from __future__ import annotations
 
