@@ -40,9 +40,16 @@ def suite(tmp_path: Path) -> Path:
     ],
 )
 def test_long_tests_run_only_when_asked_for(suite: Path, options: list[str], summary: str) -> None:
-    finished = run_cli(["test", str(suite), "-p", "no:cacheprovider", *options], suite.parent)
+    finished = run_cli(["test", "--jobs", "1", str(suite), "-p", "no:cacheprovider", *options], suite.parent)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert summary in finished.stdout.splitlines()[-1], "the summary is the last line"
+
+
+def test_several_processes_share_the_tests(suite: Path) -> None:
+    finished = run_cli(["test", "--jobs", "2", str(suite), "-p", "no:cacheprovider"], suite.parent)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "2 workers" in finished.stdout
+    assert "2 passed" in finished.stdout.splitlines()[-1]
 
 
 def test_the_exit_code_is_pytests(suite: Path) -> None:

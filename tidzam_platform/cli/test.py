@@ -15,13 +15,19 @@ from tidzam_platform.operations.system_parts import PARTS
 from tidzam_platform.settings import PROJECT_ROOT
 
 _EXTRA = "test"
+_MOST_JOBS = 4  # each may hold a gigabyte of TensorFlow
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.option("--long", "with_long", is_flag=True, help="Run the tests too slow for every day as well.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="How many processes share the tests (default: one a processor, at most 4; 1 for a debugger).",
+)
 @click.option("--prepare", is_flag=True, help="Only install what the tests need.")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
-def test(with_long: bool, prepare: bool, pytest_arguments: tuple[str, ...]) -> None:
+def test(with_long: bool, jobs: int | None, prepare: bool, pytest_arguments: tuple[str, ...]) -> None:
     """Run the tests; what they need beyond a user's system (PostgreSQL) is installed where that is allowed.
 
     All other arguments go to pytest, which runs in the project's folder; its exit code is ours. Tests that
@@ -33,12 +39,16 @@ def test(with_long: bool, prepare: bool, pytest_arguments: tuple[str, ...]) -> N
       ./tidzam test
       ./tidzam test --long
       ./tidzam test tests/audio -k holes
+      ./tidzam test --jobs 1 --pdb tests/audio
     """
     _prepare()
     if prepare:
         return
     # Before the caller's arguments: an -m of theirs wins.
     chosen = [] if with_long else ["-m", "not long"]
+    jobs = jobs or min(os.cpu_count() or 1, _MOST_JOBS)
+    if jobs > 1:
+        chosen += ["--numprocesses", str(jobs), "--dist", "worksteal"]
     os.chdir(PROJECT_ROOT)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *chosen, *pytest_arguments])  # noqa: S606
