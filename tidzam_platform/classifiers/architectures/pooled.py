@@ -31,11 +31,11 @@ class Block:
 
 # Where a sound begins to the hundredth of a second tells little, which of its partials sounds a lot: time is pooled
 # first, and the fine grid is seen by one wide, cheap layer only.
-BLOCKS: Final = (Block(16, 5, (4, 2)), Block(32), Block(64), Block(96, pool=(1, 1)))
-NARROW: Final = (Block(8, 5, (4, 2)), Block(16), Block(32), Block(48, pool=(1, 1)))
-WIDE: Final = (Block(24, 5, (4, 2)), Block(48), Block(96), Block(144, pool=(1, 1)))
-SHALLOW: Final = (Block(16, 5, (4, 2)), Block(32), Block(64, pool=(1, 1)))
-DEEP: Final = (Block(16, 5, (4, 2)), Block(32), Block(64), Block(96), Block(128, pool=(1, 1)))
+BLOCKS: Final = (Block(12, 5, (4, 2)), Block(32), Block(64), Block(96, pool=(1, 1)))
+NARROW: Final = (Block(6, 5, (4, 2)), Block(16), Block(32), Block(48, pool=(1, 1)))
+WIDE: Final = (Block(18, 5, (4, 2)), Block(48), Block(96), Block(144, pool=(1, 1)))
+SHALLOW: Final = (Block(12, 5, (4, 2)), Block(32), Block(64, pool=(1, 1)))
+DEEP: Final = (Block(12, 5, (4, 2)), Block(32), Block(64), Block(96), Block(128, pool=(1, 1)))
 
 
 def build(front_end: FrontEnd, blocks: tuple[Block, ...] = BLOCKS) -> Any:
