@@ -18,6 +18,10 @@ from tidzam_platform.settings import DecisionSettings, TrainingSettings
 MIN_CLASSES = 2
 REFIT_EPOCHS: Final = 1 / 3  # of those before, since it goes on from their weights
 REFIT_RATE: Final = 0.5  # of their learning rate
+# A sixth more clips and a third more epochs make a network righter than the one whose temperature was fitted, and nothing
+# is left to fit anew on. In eight trainings on two thirds of some field clips the best exponent of the scores of the
+# third lay between 1.2 and 1.7 after this step, where the fitted temperature had left an error of 0.05 to 0.13.
+REFIT_SHARPENS: Final = 1.35
 
 
 def fit_tree(
@@ -61,6 +65,7 @@ def fit_tree(
     )
     refitted = TrainedTree.of_network(spec, front_end, network, training.architecture)
     heads = {
-        name: replace(head, temperature=tree.heads[name].temperature) for name, head in refitted.heads.items()
+        name: replace(head, temperature=tree.heads[name].temperature / REFIT_SHARPENS)
+        for name, head in refitted.heads.items()
     }
     return replace(refitted, heads=heads, thresholds=tree.thresholds), [*history, *again]
