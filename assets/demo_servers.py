@@ -74,7 +74,9 @@ def model_server_process(settings: Settings) -> Iterator[Started]:
             f"the model server cannot listen on {address}: the port is in use; stop what uses it, or choose another "
             "(TIDZAM_MODEL_SERVER__PORT, 0 for any)"
         )
+    rest_port = choose_port(host, settings.model_server.rest_port)
     command = [sys.executable, "-m", "tidzam_platform.cli", "serve", "--host", host, "--port", str(port)]
+    command += ["--rest-port", str(rest_port)]
     log_file = settings.logs_folder / "model-server.log"
     with ChildProcess("the model server", command, log_file, {"TIDZAM_HOME": str(settings.home)}) as process:
         yield address, [process]

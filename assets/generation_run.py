@@ -12,6 +12,7 @@ from sqlalchemy import select
 from assets.jobs import MAKE_GENERATION
 from assets.running import run_job
 from serving.client import ModelClient
+from serving.repository import ModelRepository
 from tidzam_platform.catalog.generations import get_generation
 from tidzam_platform.catalog.tables import DatasetVersion, Generation
 from tidzam_platform.errors import ModelServerDeadlineError, ModelServerUnavailableError
@@ -76,6 +77,11 @@ def why_not_served(home: Home, number: int, *, address: str = "", timeout_s: flo
                 return words
         except (ModelServerUnavailableError, ModelServerDeadlineError):
             return f"no model server answers at {address}: start it with ./tidzam serve"
+        if number not in ModelRepository(home.settings.models_folder).labels().values():
+            return (
+                f"generation {number} has no label: put it into service with ./tidzam generation promote {number} "
+                "(model_repository.after_gate says what the gate does by itself)"
+            )
         try:
             client.wait_until_available(number, timeout_s)
         except ModelServerDeadlineError as error:
@@ -83,7 +89,9 @@ def why_not_served(home: Home, number: int, *, address: str = "", timeout_s: flo
         if words := _whose(home, client, address):
             return words
         served = client.describe().generation
-    return "" if served == number else f"the model server at {address} has generation {served} in service"
+    if served == number:
+        return ""
+    return f"the model server at {address} has generation {served} in service, not {number}"
 
 
 def _whose(home: Home, client: ModelClient, address: str) -> str:

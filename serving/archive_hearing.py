@@ -11,13 +11,11 @@ from pathlib import Path
 from sqlalchemy import select
 
 from serving.analysis import hear_file
-from serving.local import LocalModel
-from serving.repository import ModelRepository
+from serving.local import LocalModel, open_generation
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Recording
 from tidzam_platform.detections.detection import Detection, detection_of, is_detection
 from tidzam_platform.detections.files import replace_day, to_parquet
-from tidzam_platform.errors import ModelRepositoryError
 from tidzam_platform.home import Home
 from tidzam_platform.settings import DecisionSettings
 
@@ -40,11 +38,8 @@ def hear_day(home: Home, day: date, generation: int | None = None) -> DayHeard:
         ModelRepositoryError: there is no such generation, or none at all.
         AudioError: a recording that the index found good cannot be read any more.
     """
-    repository = ModelRepository(home.settings.models_folder)
-    number = generation if generation is not None else repository.latest()
-    if number is None:
-        raise ModelRepositoryError("no generation yet: make one with ./tidzam generation run")
-    model = LocalModel(repository.path(number))
+    model = open_generation(home.settings.models_folder, generation)
+    number = model.describe().generation
     heard = DayHeard(number)
     digest = hashlib.sha256()
     for source_id, recordings in _recordings_by_source(home.catalog, day, heard).items():

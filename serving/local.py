@@ -114,15 +114,16 @@ class LocalModel:
 
 
 def open_generation(models_folder: Path, generation: int | None) -> LocalModel:
-    """A generation of the model repository, the newest unless a number says which.
+    """A generation of the model repository, the one in service unless a number says which.
 
     Raises:
-        ModelRepositoryError: there is none yet, or it cannot be loaded.
+        ModelRepositoryError: there is none yet, it is not what was published, or it cannot be loaded.
     """
     repository = ModelRepository(models_folder)
-    number = generation if generation is not None else repository.latest()
+    number = generation if generation is not None else repository.in_service()
     if number is None:
         raise ModelRepositoryError(
             f"no generation in {models_folder} yet: make one with ./tidzam generation run"
         )
+    repository.verify(number)
     return LocalModel(repository.path(number))

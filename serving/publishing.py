@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,11 +16,20 @@ from serving.repository import ModelRepository
 from serving.signature import ClassDescription, ModelDescription
 from tidzam_platform import crash_points
 from tidzam_platform.audio import Window
-from tidzam_platform.catalog.generations import CANDIDATE, EXPORTED, get_generation, set_exported
+from tidzam_platform.catalog.generations import (
+    CANDIDATE,
+    EXPORTED,
+    get_generation,
+    newest_exported,
+    set_exported,
+)
+from tidzam_platform.catalog.tables import Generation
 from tidzam_platform.classifiers.trained_tree import TrainedTree
 from tidzam_platform.errors import GateRefusedError, ModelRepositoryError
 from tidzam_platform.files import exclusive
 from tidzam_platform.home import Home
+
+_LOG = logging.getLogger("tidzam.publishing")
 
 EXPORT_TOLERANCE: Final = 1e-4  # between the trained model's scores and those of the exported one
 _WARM_UP_WINDOWS: Final = 64
@@ -27,11 +37,15 @@ _WARM_UP_LEVEL: Final = 0.05
 
 
 def publish_generation(home: Home, number: int) -> Path:
-    """Export a generation that passed the gate; doing it again changes nothing. Returns the version's folder.
+    """Export a generation that passed the gate, and give it the label that the settings say.
+
+    Doing it again does what is left to do, and changes nothing where all is done: a label that went on to another
+    generation since then stays there. Returns the version's folder.
 
     Raises:
         GateRefusedError: the gate has not passed it.
-        ModelRepositoryError: the exported model answers otherwise than the trained one.
+        ModelRepositoryError: the exported model answers otherwise than the trained one, or the generation was
+            retired and removed.
     """
     row = get_generation(home.catalog, number)
     if row.state not in (CANDIDATE, EXPORTED) or not row.manifest.get("gate", {}).get("passed"):
@@ -42,6 +56,7 @@ def publish_generation(home: Home, number: int) -> Path:
     repository = ModelRepository(home.settings.models_folder)
     with exclusive(home.settings.locks_folder / "publish", "publishing"):
         if number not in repository.versions():
+            repository.require_publishable(number)
             tree = TrainedTree.load(home.store, row.manifest["experts"]["selector"]["weights"])
             description = _describe(tree, number, row.dataset_version)
             model, audio = tree.serving_model(), _warm_up_audio(tree.front_end.window_frames)
@@ -58,6 +73,11 @@ def publish_generation(home: Home, number: int) -> Path:
                 repository.publish(number, staged)
         crash_points.reach("generation.published")
         set_exported(home.catalog, number)
+        crash_points.reach("generation.recorded")
+        change = repository.introduce(number, home.settings.model_repository.after_gate)
+        if change is not None:
+            _LOG.info("generation %d is %s: %s", number, change.label, change.reason)
+        repository.write_server_files(home.settings.model_server.batching)
     return repository.path(number)
 
 
@@ -98,3 +118,9 @@ def _assert_same_answers(model: Any, staged: Path, audio: npt.NDArray[np.float32
                 f"the {name}'s scores differ from the trained one's by {difference:.2g} "
                 f"(at most {EXPORT_TOLERANCE:g} is right); it was not published"
             )
+
+
+def generation_in_service(home: Home) -> Generation | None:
+    """The generation that microphones hear by: the stable one, before any promotion the newest; None without one."""
+    number = ModelRepository(home.settings.models_folder).in_service()
+    return newest_exported(home.catalog) if number is None else get_generation(home.catalog, number)

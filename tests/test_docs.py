@@ -60,6 +60,19 @@ def test_every_command_and_option_is_in_docs_commands() -> None:
                 )
 
 
+def test_every_metric_of_the_model_server_is_in_docs_model_server() -> None:
+    from serving.server.metrics import Metrics
+
+    exported = re.findall(r"^# TYPE (\S+)", Metrics().render()[0].decode(), re.MULTILINE)
+    documented = re.findall(
+        r"^\| `([:\w]+)` \|", (ROOT / "docs" / "model_server.md").read_text(), re.MULTILINE
+    )
+    assert exported
+    assert sorted(exported) == sorted(
+        name for name in documented if "_" in name and name != "serving_default"
+    )
+
+
 def test_every_command_has_help_with_an_example() -> None:
     for name, command in commands(cli):
         assert command.help, name

@@ -26,7 +26,8 @@
     ├── ModelRepositoryError          a model version is absent, damaged or of another layout
     ├── ModelServerError              the model server refused or failed a request
     │   ├── ModelServerUnavailableError   no server answers at the address
-    │   └── ModelServerDeadlineError      it did not answer in time
+    │   ├── ModelServerDeadlineError      it did not answer in time
+    │   └── ModelServerBusyError          too many requests to it are in flight already
     └── ProcessError                  a process that we supervise did not start or died
 
 A message says what went wrong, where, and how to mend it. ``exit_code`` is what the command line exits with.
@@ -150,11 +151,22 @@ class ModelServerError(TidzamError):
 
 
 class ModelServerUnavailableError(ModelServerError):
-    """No server answers at the address."""
+    """No server answers at the address.
+
+    ``retry_after_s``: seconds until the client asks it again; None unless it leaves it alone for a while.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class ModelServerDeadlineError(ModelServerError):
     """The model server did not answer in time."""
+
+
+class ModelServerBusyError(ModelServerError):
+    """Too many requests to the model server are in flight already."""
 
 
 class ProcessError(TidzamError):

@@ -8,16 +8,12 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 
 from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
-    model_validator,
 )
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
@@ -29,220 +25,48 @@ from pydantic_settings import (
 )
 
 from tidzam_platform.errors import SettingsError
+from tidzam_platform.setting_sections import (
+    AugmentationSettings,
+    BatchingSettings,
+    DagsterSettings,
+    DecisionSettings,
+    EventSettings,
+    GateSettings,
+    GatewaySettings,
+    ModelRepositorySettings,
+    ModelServerSettings,
+    PathOrNone,
+    TrainingSettings,
+    TreeSettings,
+)
 from tidzam_platform.variables import CONFIG_FILE_VARIABLE, PREFIX, require_known_variables
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+__all__ = [
+    "CONFIG_FILE_VARIABLE",
+    "PROJECT_ROOT",
+    "AugmentationSettings",
+    "BatchingSettings",
+    "DagsterSettings",
+    "DecisionSettings",
+    "EventSettings",
+    "GateSettings",
+    "GatewaySettings",
+    "ModelRepositorySettings",
+    "ModelServerSettings",
+    "Settings",
+    "TrainingSettings",
+    "TreeSettings",
+    "config_file",
+    "load_settings",
+]
 
-# An empty path would be the folder that one happens to stand in.
-_PathOrNone = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
 def _default_home() -> Path:
     if (PROJECT_ROOT / "pyproject.toml").exists():
         return PROJECT_ROOT / "var"
     return Path.home() / ".local" / "share" / "tidzam"
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ModelServerSettings(_Section):
-    """Where the model server listens and how long a client waits for it."""
-
-    host: str = Field(
-        "127.0.0.1", description="Address the model server listens on; loopback unless told otherwise."
-    )
-    port: int = Field(8500, ge=0, le=65535, description="gRPC port of the model server; 0 takes a free one.")
-    poll_interval_s: float = Field(
-        1.0, gt=0, description="How often the server looks for a new model version."
-    )
-    deadline_s: float = Field(10.0, gt=0, description="How long a client waits for one answer.")
-    max_message_mb: int = Field(64, ge=1, le=2047, description="Largest gRPC message, both directions.")
-
-
-class DagsterSettings(_Section):
-    """Where the Dagster web server listens."""
-
-    host: str = Field("127.0.0.1", description="Address the Dagster web server listens on.")
-    port: int = Field(3000, ge=0, le=65535, description="Port of the Dagster web server; 0 takes a free one.")
-
-
-class AugmentationSettings(_Section):
-    """How training patches are varied; zero turns each kind off."""
-
-    background_share: float = Field(
-        0.0, ge=0, le=1, description="Share of the patches that get background of the site mixed under them."
-    )
-    noise_share: float = Field(
-        0.3, ge=0, le=1, description="Share of the other patches that get noise of random colour under them."
-    )
-    noise_tilt_db_per_octave: tuple[float, float] = Field(
-        (-6.0, 3.0),
-        description="Range of the slope of that noise: from brown (-6) over pink and white to blue.",
-    )
-    background_snr_db: tuple[float, float] = Field(
-        (0.0, 25.0), description="Range of the level of the sound above its background, in dB."
-    )
-    time_stretch: float = Field(
-        0.15, ge=0, le=1, description="Patches are played up to this share faster, or slower."
-    )
-    pitch_semitones: float = Field(
-        1.5, ge=0, le=12, description="Patches are shifted up to so far up or down in frequency."
-    )
-    variants: int = Field(
-        0,
-        ge=0,
-        le=20,
-        description="Copies of each training clip stretched and shifted by librosa and kept on disk; 0: patches are "
-        "stretched and shifted as they are drawn.",
-    )
-    gain_db: float = Field(6.0, ge=0, description="Standard deviation of a random gain, in dB.")
-    equaliser_db: float = Field(
-        3.0, ge=0, description="Standard deviation of a slow random curve over the bands, in dB."
-    )
-    mixup: float = Field(0.2, ge=0, description="Parameter of the Beta distribution that two patches mix by.")
-    masked_frames: int = Field(16, ge=0, description="Widest mask in time, in STFT frames.")
-    masked_bands: int = Field(8, ge=0, description="Widest mask in frequency, in bands.")
-
-
-class TrainingSettings(_Section):
-    """How a tree of experts is trained."""
-
-    seed: int = Field(1, ge=0, description="Seed of every random choice in training.")
-    architecture: str = Field("pooled", description="Name of the network that all experts share.")
-    background_classes: tuple[str, ...] = Field(
-        ("noise", "no_signal"),
-        description="Classes whose training clips are mixed under those of other classes.",
-    )
-    augmentation: AugmentationSettings = Field(default_factory=AugmentationSettings)
-    class_balance: float = Field(
-        0.5, ge=0, le=1, description="1 draws all classes equally often, 0 as often as they have clips."
-    )
-    label_smoothing: float = Field(
-        0.05, ge=0, lt=1, description="Share of each target that is spread over all classes."
-    )
-    focal_gamma: float = Field(
-        0.0, ge=0, description="Above 0, windows that are easy already count less (focal loss)."
-    )
-    weight_decay: float = Field(1e-3, ge=0, description="Decoupled weight decay of the optimiser.")
-    weight_average: float = Field(
-        0.995, ge=0, lt=1, description="Momentum of the running mean of the weights that is kept."
-    )
-    max_epochs: int = Field(
-        32, ge=1, description="Training ends here if early stopping has not ended it before."
-    )
-    patience: int = Field(
-        12, ge=1, description="Epochs without a better validation loss before training stops."
-    )
-    refit: bool = Field(
-        True,
-        description="Go on from the best weights on train and validation side together, a third as long.",
-    )
-    batch_size: int = Field(64, ge=1, description="Windows in a training batch.")
-    learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of the optimiser.")
-    windows_per_epoch: int = Field(6144, ge=1, description="Balanced draws of windows in an epoch.")
-    precision: Literal["float32", "mixed", "mixed_bfloat16", "mixed_float16"] = Field(
-        "float32",
-        description="What layers compute in; mixed: the half precision that the hardware is made for.",
-    )
-    devices: int = Field(
-        1, ge=1, description="GPUs of a machine (processors where it has none) that share each batch."
-    )
-    workers: tuple[str, ...] = Field(
-        (), description="host:port of each worker of a training on several machines, the leading one first."
-    )
-    worker: int = Field(0, ge=0, description="Which of the workers this process is; 0 leads.")
-    worker_deadline_s: float = Field(
-        600.0, gt=0, description="How long workers wait for one another, at the start and at each step."
-    )
-    tensorboard: bool = Field(True, description="Write logs of each training for TensorBoard into the home.")
-
-    @model_validator(mode="after")
-    def _is_one_of_the_workers(self) -> Self:
-        for address in self.workers:
-            _, colon, port = address.rpartition(":")
-            if not (colon and port.isascii() and port.isdecimal() and 0 < int(port) < 1 << 16):
-                raise ValueError(f"workers: {address!r} is not host:port with a port from 1 to 65535")
-        if len(set(self.workers)) < len(self.workers):
-            raise ValueError("workers: an address stands there twice; each worker needs its own")
-        if self.worker >= max(1, len(self.workers)):
-            raise ValueError(
-                f"worker is {self.worker}, but workers names {len(self.workers)}; they count from 0"
-            )
-        return self
-
-    def deciding(self) -> dict[str, Any]:
-        """The settings that decide weights: neither what is written beside them nor who shares the work."""
-        return self.model_dump(exclude={"tensorboard", "devices", "workers", "worker", "worker_deadline_s"})
-
-
-class TreeSettings(_Section):
-    """What hears: the tree of experts and its front end."""
-
-    shape: Literal["by_parent", "flat"] = Field(
-        "by_parent",
-        description="by_parent: a selector, and an expert for the classes below each of its classes; "
-        "flat: one expert for all classes.",
-    )
-    file: _PathOrNone = Field(None, description="TOML file that describes the tree instead of `shape`.")
-    labels: Literal["single", "multi"] = Field(
-        "single",
-        description="single: one class sounds in a clip; multi: any number may. What `file` says goes before.",
-    )
-    front_end: str = Field("default", description="Name of the front end: default, tidzam, nordby or vggish.")
-
-
-class GateSettings(_Section):
-    """What a generation must show before it is served."""
-
-    min_macro_f1: float = Field(0.3, ge=0, le=1, description="Least macro-F1 on the test side.")
-    margin: float = Field(
-        0.01, ge=0, le=1, description="How far below the generation in service macro-F1 may fall."
-    )
-
-
-class EventSettings(_Section):
-    """How the answers for windows become events with a beginning and an end."""
-
-    smoothing_windows: int = Field(
-        1, ge=1, le=100, description="Scores are the mean over so many windows; 1 smooths nothing."
-    )
-    on_threshold: float = Field(
-        0.6, ge=0, le=1, description="Least score at which an event begins; 0: the decision is enough."
-    )
-    off_threshold: float = Field(
-        0.2,
-        ge=0,
-        le=1,
-        description="An event goes on while its class scores this; 0: while it is decided.",
-    )
-    fill_s: float = Field(1.0, ge=0, description="A gap in one sound up to this long is filled.")
-    minimum_s: float = Field(0.0, ge=0, description="Shorter events are left out.")
-    edges: Literal["window", "hop"] = Field(
-        "hop",
-        description="An event covers its whole windows, or of each window the hop around its middle.",
-    )
-
-
-class DecisionSettings(_Section):
-    """How scores become a class, and classes become events."""
-
-    rule: Literal["thresholds", "margin"] = Field(
-        "thresholds",
-        description="thresholds: each class has its own, fitted; margin: the rule of the original Tidzam.",
-    )
-    events: EventSettings = Field(default_factory=EventSettings)
-    no_signal_dbfs: float = Field(-65.0, le=0, description="Windows quieter than this are no_signal.")
-    threshold: float = Field(
-        0.5,
-        gt=0,
-        lt=1,
-        description="Least score for an answer other than unknown; fitted thresholds lie above it.",
-    )
-    precision: float = Field(
-        0.8, gt=0, lt=1, description="Precision that the threshold of each class is fitted for."
-    )
 
 
 class _Environment(EnvSettingsSource):
@@ -271,10 +95,12 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "", description="SQLAlchemy URL of the catalog; empty means SQLite in the home."
     )
-    archive: _PathOrNone = Field(
+    archive: PathOrNone = Field(
         None, description="Folder of recordings; archive/ in the home unless told otherwise."
     )
     model_server: ModelServerSettings = Field(default_factory=ModelServerSettings)
+    gateway: GatewaySettings = Field(default_factory=GatewaySettings)
+    model_repository: ModelRepositorySettings = Field(default_factory=ModelRepositorySettings)
     dagster: DagsterSettings = Field(default_factory=DagsterSettings)
     tree: TreeSettings = Field(default_factory=TreeSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)

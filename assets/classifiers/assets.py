@@ -6,7 +6,8 @@ import dagster as dg
 
 from assets.instance import TRAINING_POOL
 from assets.metadata import class_table, picture, versioned
-from tidzam_platform.catalog.generations import get_generation, newest_exported, register_candidate
+from serving.publishing import generation_in_service
+from tidzam_platform.catalog.generations import get_generation, register_candidate
 from tidzam_platform.classifiers.candidate import OneExpert, Watcher, experts_of, make_candidate
 from tidzam_platform.classifiers.code_version import code_version
 from tidzam_platform.classifiers.training import Epoch
@@ -38,7 +39,7 @@ class ClassifierConfig(dg.Config):
 
 
 def _one_expert(home: Home, config: ClassifierConfig) -> OneExpert:
-    base = get_generation(home.catalog, config.base) if config.base else newest_exported(home.catalog)
+    base = get_generation(home.catalog, config.base) if config.base else generation_in_service(home)
     if base is None:
         raise TrainingError(
             f"no generation is in service whose other experts could be kept beside {config.expert!r}: "

@@ -3,7 +3,8 @@
 import dagster as dg
 
 from assets.classifiers.assets import classifier as classifier_asset
-from tidzam_platform.catalog.generations import get_generation, newest_exported, set_verdict
+from serving.publishing import generation_in_service
+from tidzam_platform.catalog.generations import get_generation, set_verdict
 from tidzam_platform.classifiers.candidate import evaluate_beside
 from tidzam_platform.classifiers.gate import judge
 from tidzam_platform.home import Home
@@ -14,7 +15,7 @@ def gate(classifier: int) -> dg.AssetCheckResult:
     """Holds back a candidate that is too weak, or worse than the generation in service on the same test clips."""
     home = Home.open()
     candidate = get_generation(home.catalog, classifier)
-    incumbent = newest_exported(home.catalog)
+    incumbent = generation_in_service(home)
     beside = None
     if incumbent is not None and incumbent.number != candidate.number:
         ours, theirs = evaluate_beside(

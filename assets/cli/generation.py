@@ -1,4 +1,4 @@
-"""``./tidzam generation``: make, list."""
+"""``./tidzam generation``: make, list; which one serves is in ``serving.cli.generation_service``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from typing import Any
 
 import click
 
+from serving.cli.generation_service import COMMANDS
 from tidzam_platform.cli.output import json_option, print_json, print_table, remarks
 
 
 @click.group()
 def generation() -> None:
     """Generations: the classifiers that serve, by number."""
+
+
+for command in COMMANDS:
+    generation.add_command(command)
 
 
 @generation.command()

@@ -38,6 +38,8 @@ def bench() -> None:
       ./tidzam bench choices --data fieldset
       ./tidzam bench inference
       ./tidzam bench train-input
+      ./tidzam bench serve
+      ./tidzam bench swap
     """
 
 
@@ -215,3 +217,83 @@ def train_input(as_json: bool) -> None:
         f"{speed.pipeline_windows_per_s:.0f} windows/s with the pipeline, {speed.in_memory_windows_per_s:.0f} from "
         f"memory: {speed.ratio:.2f}"
     )
+
+
+@bench.command("serve")
+@click.option(
+    "--rounds", type=click.IntRange(1), default=5, show_default=True, help="By turns; the median counts."
+)
+@json_option
+def bench_serve_command(rounds: int, as_json: bool) -> None:
+    """The embedded server over gRPC beside the same model called in process: throughput, latency, cost of serving.
+
+    The model is a CNN of 240,000 weights, whatever the default is. A round takes about half a minute; server and
+    clients share the machine's cores.
+
+    \b
+    Examples:
+      ./tidzam bench serve
+      ./tidzam bench serve --json
+      TIDZAM_MODEL_SERVER__BATCHING__MAX_BATCH_SIZE=16 ./tidzam bench serve
+    """
+    from serving.benchmarks.serve import bench_serve
+
+    figures = bench_serve(rounds)
+    if as_json:
+        print_json(figures)
+        return
+    rows = [
+        (
+            row["clients"],
+            f"{row['requests_per_s']:.0f}",
+            f"{row['p50_ms']:.1f}",
+            f"{row['p99_ms']:.1f}",
+            f"{row['mean_batch']:.1f}",
+            f"{row['overhead_cpu_ms']:.2f}",
+        )
+        for row in figures["clients"]
+    ]
+    columns = ("clients", "requests/s", "p50 ms", "p99 ms", "mean batch", "serving, ms of processor")
+    print_table("Single windows over gRPC", columns, rows)
+    local = figures["in_process"]
+    click.echo(
+        f"in process {local['windows_per_s']:.0f} windows/s in batches of {local['batch']} "
+        f"({local['batch_ms']:.0f} ms): the server reaches {figures['ratio_saturated']:.2f} of it; "
+        f"at half load p99 {figures['p99_ms']:.0f} ms (limit {figures['p99_limit_ms']:.0f} ms)"
+    )
+
+
+@bench.command("swap")
+@click.option(
+    "--swaps",
+    type=click.IntRange(2),
+    default=50,
+    show_default=True,
+    help="Promotions and rollbacks by turns.",
+)
+@json_option
+def bench_swap_command(swaps: int, as_json: bool) -> None:
+    """Swap versions under load, 200 requests/s from 8 clients, and ask for two bad ones: what fails, what answers.
+
+    The versions are default networks with random weights, in a data folder of their own. 50 swaps take some minutes.
+
+    \b
+    Examples:
+      ./tidzam bench swap
+      ./tidzam bench swap --swaps 10 --json
+    """
+    from serving.benchmarks.swap import bench_swap
+    from tidzam_platform.classifiers.front_end import preset
+    from tidzam_platform.settings import load_settings
+
+    settings = load_settings()
+    figures = bench_swap(swaps, settings.training.architecture, preset(settings.tree.front_end))
+    if as_json:
+        print_json(figures)
+        return
+    names = ("swaps", "requests", "failed", "wrong", "answers_from_unavailable", "bad_versions_answered")
+    rows = [(name.replace("_", " "), str(figures[name])) for name in names]
+    rows += [(f"{name[:3]}, ms", f"{figures[name]:.0f}") for name in ("p50_ms", "p99_ms", "max_ms")]
+    first, last = figures["memory_after_first_mb"], figures["memory_after_last_mb"]
+    rows.append(("memory after the first and the last swap, MB", f"{first:.0f}, {last:.0f}"))
+    print_table("Versions swapped under load", ("what", "how many"), rows)

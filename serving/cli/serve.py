@@ -7,14 +7,16 @@ import logging
 import click
 
 from tidzam_platform.cli.output import json_option, print_json, remarks
-from tidzam_platform.settings import load_settings
+from tidzam_platform.settings import Settings, load_settings
 
 
 @click.command(
     epilog="""\b
 Examples:
-  ./tidzam serve                              listen where the settings say (127.0.0.1:8500)
-  ./tidzam serve --port 0 --json              take a free port and say which
+  ./tidzam serve                              listen where the settings say (gRPC on 127.0.0.1:8500, REST on 8501)
+  ./tidzam serve --port 0 --json              take free ports and say which
+  ./tidzam serve --no-rest                    gRPC alone
+  ./tidzam serve --http                       the HTTP gateway on 127.0.0.1:8502: audio files in, detections out
   ./tidzam serve --host 0.0.0.0               let other machines in: there is no password on this port
 """
 )
@@ -22,14 +24,38 @@ Examples:
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="gRPC port, 0 for a free one (model_server.port)."
 )
+@click.option(
+    "--rest-port",
+    type=click.IntRange(0, 65535),
+    help="REST port, 0 for a free one (model_server.rest_port; 0 where --port is 0).",
+)
+@click.option("--rest/--no-rest", "with_rest", default=True, show_default=True, help="Whether to speak REST.")
+@click.option(
+    "--http",
+    "as_gateway",
+    is_flag=True,
+    help="Run the HTTP gateway instead; --host and --port are then its own.",
+)
 @json_option
-def serve(host: str | None, port: int | None, as_json: bool) -> None:
-    """Serve the newest generation over TensorFlow Serving's gRPC API.
+def serve(
+    host: str | None,
+    port: int | None,
+    rest_port: int | None,
+    with_rest: bool,
+    as_gateway: bool,
+    as_json: bool,
+) -> None:
+    """Serve the generations in service over TensorFlow Serving's gRPC and REST APIs.
 
-    Runs until Ctrl-C or SIGTERM. New generations are picked up as they are published; one that is damaged or
-    fails its warm-up never answers, the one before it goes on. With --json one line says address and
-    generation once the first generation answers.
+    Runs until Ctrl-C or SIGTERM. Which versions answer, and what stable and canary mean, is followed as people and
+    the gate change it; a version that is damaged or fails its warm-up never answers, the one before it goes on. With
+    --json one line says the addresses and the generation once the first generation answers.
     """
+    if as_gateway:
+        from serving.gateway import serve_http
+
+        serve_http(host, port, as_json=as_json)
+        return
     from serving.repository import ModelRepository
     from serving.server.embedded import EmbeddedServer
     from serving.server.process import run_server
@@ -45,21 +71,31 @@ def serve(host: str | None, port: int | None, as_json: bool) -> None:
         port=settings.model_server.port if port is None else port,
         poll_interval_s=settings.model_server.poll_interval_s,
         max_message_mb=settings.model_server.max_message_mb,
+        rest_port=_rest_port(settings, port, rest_port) if with_rest else None,
+        batching=settings.model_server.batching,
     )
 
-    if repository.latest() is None:  # said at once: TensorFlow takes seconds to be imported
+    if not repository.versions():  # said at once: TensorFlow takes seconds to be imported
         remarks.print(
             f"no generation is published yet in the data folder {settings.home}: "
             "waiting for the first (./tidzam generation run makes one; --home or TIDZAM_HOME names another folder)"
         )
 
     def on_listening(address: str) -> None:
-        remarks.print(f"model server listens on {address}, models from {repository.base_path}")
+        rest = f" (gRPC) and {server.rest_address} (REST)" if server.rest_address else ""
+        remarks.print(f"model server listens on {address}{rest}, models from {repository.base_path}")
 
     def on_ready(address: str, generation: int) -> None:
         if as_json:
-            print_json({"address": address, "generation": generation})
+            print_json({"address": address, "rest_address": server.rest_address, "generation": generation})
         else:
             click.echo(f"generation {generation} is served at {address}; Ctrl-C stops")
 
     run_server(server, on_listening=on_listening, on_ready=on_ready)
+
+
+def _rest_port(settings: Settings, port: int | None, rest_port: int | None) -> int:
+    """Who asks for any free port means that of both APIs."""
+    if rest_port is not None:
+        return rest_port
+    return 0 if port == 0 else settings.model_server.rest_port

@@ -9,6 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from serving.saved_model import SavedModel
+from serving.server.batching import BatchQueue, BatchScheduler
+from serving.signature import AUDIO_INPUT, PREDICT_OUTPUTS, PREDICT_SIGNATURE
 
 
 class LoadedVersion:
@@ -20,6 +22,7 @@ class LoadedVersion:
     def __init__(self, version: int, model: SavedModel) -> None:
         self.version = version
         self._model = model
+        self._queue: BatchQueue | None = None
         self._lock = threading.Lock()
         self._users = 0
         self._retired = False
@@ -32,8 +35,22 @@ class LoadedVersion:
     def run(
         self, signature: str, inputs: Mapping[str, NDArray[Any]], outputs: Sequence[str], timeout_s: float
     ) -> dict[str, NDArray[Any]]:
-        """See SavedModel.run; the caller has acquired this version."""
+        """See SavedModel.run; the caller has acquired this version.
+
+        Windows of several requests are judged together once ``batch`` was called.
+        """
+        if signature == PREDICT_SIGNATURE and self._queue is not None and len(inputs[AUDIO_INPUT]):
+            answers = self._queue.predict(inputs[AUDIO_INPUT], timeout_s)
+            return {name: answers[name] for name in outputs}
         return self._model.run(signature, inputs, outputs, timeout_s)
+
+    def batch(self, scheduler: BatchScheduler) -> None:
+        """From now on ``scheduler`` runs the windows of all requests."""
+        self._queue = scheduler.queue(
+            lambda audio, timeout_s: self._model.run(
+                PREDICT_SIGNATURE, {AUDIO_INPUT: audio}, PREDICT_OUTPUTS, timeout_s
+            )
+        )
 
     def acquire(self) -> bool:
         """Take part in the use of this version; False when it is retired."""

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import logging
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import grpc
-
-_LOG = logging.getLogger(__name__)
-# A message may quote what the client sent, and travels in HTTP/2 trailers, which clients cap at 8 KiB.
-_MAX_MESSAGE_LENGTH: Final = 1000
 
 
 class RefusalError(Exception):
@@ -44,25 +37,3 @@ def from_tensorflow(error: Any) -> RefusalError:
         if code.value[0] == error.error_code:
             return RefusalError(code, error.message)
     return RefusalError(grpc.StatusCode.UNKNOWN, error.message)
-
-
-def answering(handler: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
-    """Make a gRPC handler of ``handler``, which takes a request and answers it or raises RefusalError.
-
-    What else it raises is a fault of ours: logged with its trace, told as INTERNAL.
-    """
-
-    @functools.wraps(handler)
-    def answer(request: Any, context: Any) -> Any:
-        try:
-            return handler(request)
-        except RefusalError as error:
-            refusal = error
-        except Exception:  # noqa: BLE001 - logged, and told to the client as INTERNAL
-            _LOG.exception("a request failed")
-            refusal = RefusalError(
-                grpc.StatusCode.INTERNAL, "the server failed on this request; its log says why"
-            )
-        return context.abort(refusal.code, refusal.message[:_MAX_MESSAGE_LENGTH])  # raises
-
-    return answer

@@ -1,4 +1,4 @@
-"""Which version answers: the newest of the repository that loads, swapped without a gap.
+"""Which versions answer: those that the config asks for and that load, swapped without a gap.
 
 Threads: ``poll`` and ``close`` belong to one thread (the watcher, and after its end whoever stops the
     server);
@@ -11,13 +11,14 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from serving.repository import ModelRepository
 from serving.server.back_off import BackOff
 from serving.server.loaded_version import LoadedVersion
 from serving.server.memory import give_memory_back
+from serving.server.serving_config import ServingConfig
 from serving.server.states import State, VersionStates
 from tidzam_platform.errors import ModelRepositoryError
 
@@ -25,12 +26,15 @@ _LOG = logging.getLogger(__name__)
 
 
 class ServedVersions:
-    """The version in service, and what became of the others.
+    """The versions in service, their labels, and what became of the others.
+
+    A version is let go only when another that is asked for answers (TensorFlow Serving's availability-preserving
+    policy), and a label stays where it is until the version that it moves to answers.
 
     Args:
         repository: where versions appear.
         load: loads a version, warmed up; raises when it is unfit.
-        on_change: called with the version in service (None: none) whenever that changes.
+        on_change: called with the versions in service and their labels whenever they change.
         clock: monotonic seconds, by which unfit versions wait for their next try.
     """
 
@@ -38,7 +42,7 @@ class ServedVersions:
         self,
         repository: ModelRepository,
         load: Callable[[int, Path], LoadedVersion],
-        on_change: Callable[[int | None], None],
+        on_change: Callable[[list[int], Mapping[str, int]], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.states = VersionStates()
@@ -47,23 +51,43 @@ class ServedVersions:
         self._on_change = on_change
         self._clock = clock
         self._lock = threading.Lock()
-        self._current: LoadedVersion | None = None
+        self._config = ServingConfig()
+        self._loaded: dict[int, LoadedVersion] = {}
+        self._labels: dict[str, int] = {}
         self._retiring: list[LoadedVersion] = []
         self._failed: dict[int, BackOff] = {}
         self._complaint = ""  # about the repository, said once
+        self._told: tuple[list[int], dict[str, int]] = ([], {})
 
     @property
-    def current(self) -> int | None:
-        """The version in service, None while there is none."""
+    def config(self) -> ServingConfig:
+        """What ``poll`` works towards."""
         with self._lock:
-            return None if self._current is None else self._current.version
+            return self._config
+
+    @config.setter
+    def config(self, config: ServingConfig) -> None:
+        with self._lock:
+            self._config = config
+
+    @property
+    def in_service(self) -> list[int]:
+        """The versions that answer, newest first."""
+        with self._lock:
+            return sorted(self._loaded, reverse=True)
+
+    @property
+    def labels(self) -> dict[str, int]:
+        """The labels that are known and the version that each stands for."""
+        with self._lock:
+            return dict(self._labels)
 
     @contextlib.contextmanager
     def use(self, version: int | None) -> Iterator[LoadedVersion | None]:
-        """Yield the version in service, loaded while the context lasts; None if it is not ``version``."""
+        """Yield ``version``, or the newest in service, loaded while the context lasts; None if it is not."""
         with self._lock:
-            loaded = self._current
-            if loaded is not None and (version not in (None, loaded.version) or not loaded.acquire()):
+            loaded = self._loaded.get(max(self._loaded, default=0) if version is None else version)
+            if loaded is not None and not loaded.acquire():
                 loaded = None
         try:
             yield loaded
@@ -72,7 +96,7 @@ class ServedVersions:
                 loaded.release()
 
     def poll(self) -> None:
-        """Look at the repository once: load and swap to the newest fit version, close what nobody uses."""
+        """Look at the repository once: load what is asked for, let go of what is not, close what nobody uses."""
         self._close_idle()
         try:
             available = self._repository.versions()
@@ -85,20 +109,24 @@ class ServedVersions:
         self._failed = {
             version: back_off for version, back_off in self._failed.items() if version in available
         }
-        current = self.current
+        config = self.config
         unloading = {loaded.version for loaded in self._retiring}
-        for version in reversed(available):
-            if version == current:
-                return
+        wanted: list[int] = []
+        for version in config.candidates(available):
+            if len(wanted) >= config.most:
+                break
             back_off = self._failed.get(version)
-            waits = version in unloading or not (back_off is None or back_off.is_due())
-            if not waits and self._try(version):
-                return
-        # Here no listed version is in service. One whose folder was removed goes on until another loads.
+            is_due = version not in unloading and (back_off is None or back_off.is_due())
+            if version in self._loaded or (is_due and self._try(version)):
+                wanted.append(version)
+        self._settle(config, wanted)
 
     def close(self) -> bool:
         """End all service; False if a version is still in use, which then stays loaded."""
-        self._swap(None)
+        with self._lock:
+            self._labels = {}
+            self._retire(set(self._loaded))
+        self._on_change([], {})
         self._close_idle()
         return not self._retiring
 
@@ -113,22 +141,36 @@ class ServedVersions:
             give_memory_back()
             return False
         self._failed.pop(version, None)
-        self._swap(loaded)
+        with self._lock:  # who sees the new version answer also sees it AVAILABLE
+            self._loaded[version] = loaded
+            self.states.step(version, State.AVAILABLE)
         return True
 
-    def _swap(self, loaded: LoadedVersion | None) -> None:
-        with self._lock:  # who sees the new version answer also sees it AVAILABLE
-            old, self._current = self._current, loaded
-            if loaded is not None:
-                self.states.step(loaded.version, State.AVAILABLE)
-            if old is not None:
-                old.retire()
-                self.states.step(old.version, State.UNLOADING)
-                self._retiring.append(old)
-        new = None if loaded is None else loaded.version
-        if loaded is not old:
-            _LOG.info("in service: version %s, before: %s", new, None if old is None else old.version)
-        self._on_change(new)
+    def _settle(self, config: ServingConfig, wanted: list[int]) -> None:
+        """Move the labels to versions that answer now, and let go of those that nobody asks for."""
+        with self._lock:
+            labels = {}
+            for label, version in config.labels.items():
+                if version in self._loaded:
+                    labels[label] = version
+                elif (held := self._labels.get(label, 0)) in self._loaded:
+                    labels[label] = held
+            self._labels = labels
+            if wanted:  # otherwise what is there goes on until something else loads
+                self._retire(set(self._loaded) - {*wanted, *labels.values()})
+            after = sorted(self._loaded, reverse=True), dict(labels)
+        if after != self._told:
+            self._told = after
+            _LOG.info("in service: versions %s, labels %s", after[0] or "none", after[1] or "none")
+            self._on_change(*after)
+
+    def _retire(self, versions: Iterable[int]) -> None:
+        """Take ``versions`` out of service; the lock is held."""
+        for version in sorted(versions):
+            loaded = self._loaded.pop(version)
+            loaded.retire()
+            self.states.step(version, State.UNLOADING)
+            self._retiring.append(loaded)
 
     def _close_idle(self) -> None:
         still_used = []

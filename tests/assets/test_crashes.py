@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from serving.repository import ModelRepository
 from tests.support.crash import run_and_crash
 from tests.support.in_process import run_here
 from tests.support.small_site import TINY_TRAINING, TrainedHome, last_line
@@ -73,6 +74,7 @@ def test_dataset(trained_home: TrainedHome, tmp_path: Path, point: str) -> None:
         "export.staged",
         "generation.exported",
         "generation.published",
+        "generation.recorded",
     ],
 )
 def test_training_and_export(trained_home: TrainedHome, tmp_path: Path, point: str) -> None:
@@ -91,6 +93,8 @@ def test_training_and_export(trained_home: TrainedHome, tmp_path: Path, point: s
     assert answer["evaluation"] == trained_home.answer["evaluation"]
     assert answer["generation"] == 1
     assert contents(home) == contents(trained_home.folder)
+    (change,) = ModelRepository(home / "models").history()
+    assert (change.version, change.label, change.by) == (1, "stable", "gate")
 
 
 def forget_export(home: Path) -> None:

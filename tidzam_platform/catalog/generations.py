@@ -51,7 +51,7 @@ def get_generation(catalog: Catalog, number: int) -> Generation:
 
 
 def newest_exported(catalog: Catalog) -> Generation | None:
-    """The generation in service: the newest one that was exported."""
+    """The newest generation that was exported, whether it serves or not."""
     with catalog.reading() as session:
         return session.scalar(
             select(Generation).where(Generation.state == EXPORTED).order_by(Generation.number.desc()).limit(1)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from serving.local import LocalModel
+from serving.server.refusals import RefusalError
 from tests.serving.server.bare_client import DEADLINE_S, predict_request, refused
 from tests.support.tiny_model import WINDOW_FRAMES, some_audio
 
@@ -93,7 +94,6 @@ def test_what_the_model_cannot_do_is_unimplemented_and_says_what_to_do_instead(s
     from tensorflow_serving.apis import (
         classification_pb2,
         inference_pb2,
-        model_management_pb2,
         regression_pb2,
     )
 
@@ -101,11 +101,6 @@ def test_what_the_model_cannot_do_is_unimplemented_and_says_what_to_do_instead(s
         (stubs.prediction.Classify, classification_pb2.ClassificationRequest(), "call Predict"),
         (stubs.prediction.Regress, regression_pb2.RegressionRequest(), "call Predict"),
         (stubs.prediction.MultiInference, inference_pb2.MultiInferenceRequest(), "call Predict"),
-        (
-            stubs.model.HandleReloadConfigRequest,
-            model_management_pb2.ReloadConfigRequest(),
-            "publish a version",
-        ),
     ):
         code, details = refused(call, request)
         assert code is grpc.StatusCode.UNIMPLEMENTED
@@ -174,30 +169,10 @@ def test_health_and_status_answer_while_every_prediction_worker_is_busy(stubs, s
                 call.cancel()
 
 
-def test_a_request_whose_deadline_passed_in_the_queue_is_not_computed(served_repository):
-    from serving.server.loader import load_for_service
-    from serving.server.prediction_service import PredictionService
-    from serving.server.served_versions import ServedVersions
-
-    versions = ServedVersions(served_repository, load_for_service, lambda _: None)
-    versions.poll()
-    aborted: list[grpc.StatusCode] = []
-
-    class Late:
-        """The context of a request that nobody waits for any more."""
-
-        def is_active(self) -> bool:
-            return True
-
-        def time_remaining(self) -> float:
-            return 0.0
-
-        def abort(self, code: grpc.StatusCode, _details: str) -> None:
-            aborted.append(code)
-            raise RuntimeError
-
-    service = PredictionService(versions, 1 << 20)
-    with pytest.raises(RuntimeError):
-        service.Predict(predict_request(np.zeros((1, WINDOW_FRAMES), np.float32)), Late())
-    assert aborted == [grpc.StatusCode.DEADLINE_EXCEEDED]
-    assert versions.close()
+def test_a_request_whose_deadline_passed_in_the_queue_is_not_computed(embedded, publish):
+    publish(3)
+    assert embedded.wait_for_generation(30) == 3
+    with pytest.raises(RefusalError) as refusal:
+        embedded.requests.predict(predict_request(np.zeros((1, WINDOW_FRAMES), np.float32)), 0.0)
+    assert refusal.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert b"tidzam_server_expired_total 1.0" in embedded.metrics.render()[0]

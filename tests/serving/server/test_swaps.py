@@ -254,7 +254,7 @@ def test_an_unfit_version_is_tried_again_later_and_not_in_a_hot_loop(repository,
         return load_for_service(version, folder)
 
     publish(1, after=flip_a_byte("saved_model.pb"))
-    versions = ServedVersions(repository, load, lambda _: None, clock=lambda: now_s)
+    versions = ServedVersions(repository, load, lambda *_: None, clock=lambda: now_s)
     for _ in range(20):
         versions.poll()
     assert tries == [1]
@@ -262,13 +262,13 @@ def test_an_unfit_version_is_tried_again_later_and_not_in_a_hot_loop(repository,
     now_s += 2 * FIRST_DELAY_S
     versions.poll()
     assert tries == [1, 1]
-    assert versions.current == 1
+    assert versions.in_service == [1]
     assert versions.close()
 
 
 def test_a_version_in_use_is_closed_only_after_its_last_request(repository, publish):
     publish(1)
-    versions = ServedVersions(repository, load_for_service, lambda _: None)
+    versions = ServedVersions(repository, load_for_service, lambda *_: None)
     versions.poll()
     with versions.use(None) as in_flight:
         publish(2)
@@ -311,16 +311,16 @@ def test_unloaded_versions_leave_no_memory_and_no_files_behind(repository, publi
     import psutil
 
     process = psutil.Process()
-    versions = ServedVersions(repository, load_for_service, lambda _: None)
+    versions = ServedVersions(repository, load_for_service, lambda *_: None)
     publish(1)
 
     def there_and_back() -> None:
         publish(2)
         versions.poll()
-        assert versions.current == 2
+        assert versions.in_service == [2]
         shutil.rmtree(repository.path(2))
         versions.poll()
-        assert versions.current == 1
+        assert versions.in_service == [1]
         versions.poll()
 
     for _ in range(3):

@@ -13,6 +13,7 @@ import pytest
 from serving.client import ModelClient
 from serving.local import LocalModel
 from serving.repository import ModelRepository
+from tests.serving.client.stopping import stopped
 from tests.support.model_server import ModelServerProcess
 from tests.support.tiny_model import WINDOW_FRAMES, description, some_audio
 from tidzam_platform.errors import (
@@ -147,7 +148,7 @@ def test_the_deadline_holds_while_the_server_is_stopped_and_answers_are_right_af
                 client.predict(audio)
             waited_s.append(time.monotonic() - began_s)
 
-        with process.paused():
+        with stopped(process):
             threads = [threading.Thread(target=ask) for _ in range(4)]
             for thread in threads:
                 thread.start()

@@ -1,0 +1,68 @@
+"""What a failed request means for the caller: gRPC's status codes as errors of ours, and back."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import grpc
+
+from serving.client.deadlines import Deadline
+from tidzam_platform.errors import (
+    ModelServerBusyError,
+    ModelServerDeadlineError,
+    ModelServerError,
+    ModelServerUnavailableError,
+)
+
+# TensorFlow's words, core/kernels/batching_util/shared_batch_scheduler.h: a server that is there and has much to do.
+_QUEUE_FULL: Final = "The batch scheduling queue to which this task was submitted is full"
+# TensorFlow Serving's words, model_servers/server_core.cc: no such label, or labels switched off.
+_NO_SUCH_LABEL: Final = ("Unrecognized servable version label", "ModelSpec has 'version_label' set")
+
+
+def error_of(error: Any, address: str, deadline: Deadline) -> ModelServerError:
+    """Our error for a ``grpc.RpcError``; raise it from that, the functions below look there."""
+    code, details = error.code(), error.details()
+    if _is_queue_full(error):
+        return ModelServerBusyError(
+            f"the model server at {address} has more to do than its queue holds ({details}); send fewer windows at "
+            "once, or raise model_server.batching.max_enqueued_batches"
+        )
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return ModelServerUnavailableError(
+            f"no model server answers at {address} ({details}); start one with ./tidzam serve"
+        )
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return ModelServerDeadlineError(
+            f"the model server at {address} did not answer within {deadline.seconds:g} s; if it is only slow, "
+            "send smaller batches or raise model_server.deadline_s"
+        )
+    return ModelServerError(f"the model server at {address} refused: {code.name}: {details}")
+
+
+def is_queue_full(error: ModelServerError) -> bool:
+    """Whether the server is there, and had no room for the request (UNAVAILABLE like one that is not there)."""
+    return isinstance(error.__cause__, grpc.RpcError) and _is_queue_full(error.__cause__)
+
+
+def is_not_found(error: ModelServerError) -> bool:
+    """Whether the server has not loaded what was asked for."""
+    return code_of(error) is grpc.StatusCode.NOT_FOUND
+
+
+def is_unknown_label(error: ModelServerError) -> bool:
+    """Whether the server does not know the label that was asked for."""
+    cause: Any = error.__cause__
+    return code_of(error) is grpc.StatusCode.INVALID_ARGUMENT and str(cause.details()).startswith(
+        _NO_SUCH_LABEL
+    )
+
+
+def code_of(error: ModelServerError) -> grpc.StatusCode | None:
+    """The status that the request ended with; None if it was not the request that failed."""
+    cause: Any = error.__cause__
+    return cause.code() if isinstance(cause, grpc.RpcError) else None
+
+
+def _is_queue_full(error: Any) -> bool:
+    return error.code() is grpc.StatusCode.UNAVAILABLE and str(error.details()).startswith(_QUEUE_FULL)

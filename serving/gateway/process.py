@@ -1,0 +1,83 @@
+"""The gateway in the foreground, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import signal
+
+import click
+
+from serving.gateway.app import create_gateway_app
+from serving.gateway.hearing import GatewayCore
+from serving.gateway.http_server import HttpServer, keep_bodies_in
+from tidzam_platform.cli.output import print_json, remarks
+from tidzam_platform.home import make_home_folder
+from tidzam_platform.settings import Settings, load_settings
+
+_LOG = logging.getLogger(__name__)
+_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+
+
+def serve_http(
+    host: str | None = None,
+    port: int | None = None,
+    *,
+    as_json: bool = False,
+    settings: Settings | None = None,
+) -> None:
+    """Serve the gateway until SIGTERM or SIGINT; call it in the main thread.
+
+    Args:
+        host: address to listen on, gateway.host by default.
+        port: 0 for a free one, gateway.port by default.
+        as_json: say the address in one line of JSON on standard output once it listens.
+        settings: read as always by default.
+
+    Raises:
+        ProcessError: the address cannot be listened on.
+        SettingsError: the token or the table of species cannot be used.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = settings or load_settings()
+    make_home_folder(settings.home)
+    core = GatewayCore(settings)
+    keep_bodies_in(str(core.spool))
+    how = settings.gateway
+    server = HttpServer(
+        create_gateway_app(settings, core=core),
+        how,
+        host=how.host if host is None else host,
+        port=how.port if port is None else port,
+    )
+    # Blocked in all threads and taken by sigwait in this one: no handler ever interrupts foreign code.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        server.start()
+        if as_json:
+            print_json({"address": server.address})
+        else:
+            click.echo(f"the gateway answers at http://{server.address}/api/v1/docs; Ctrl-C stops")
+        if not _is_loopback(server.address):
+            remarks.print(
+                "other machines may be able to reach it: hearing and looking want no password (docs/gateway.md)"
+            )
+        remarks.print(
+            f"the token for promote and rollback lies in {settings.home / 'secrets' / 'gateway_token'}"
+        )
+        _LOG.info("%s: stopping", signal.Signals(signal.sigwait(_SIGNALS)).name)
+        if not server.stop():
+            _LOG.info("not waiting for what is still heard")
+    finally:
+        while waiting := signal.sigpending() & _SIGNALS:
+            signal.sigwait(waiting)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        core.close()
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,159 @@
+"""Pages of other sites reach nothing: Host and Origin are looked at, and a token is wanted where it matters."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.gateway import create_gateway_app
+from serving.gateway.access_token import TOKEN_FILE, make_token, require_token
+from serving.gateway.guard import require_known_caller
+from serving.gateway.hearing import GatewayCore
+from serving.gateway.refusals import HttpRefusalError
+from tidzam_platform.errors import SettingsError
+from tidzam_platform.settings import GatewaySettings, Settings
+
+KNOWN = ("ears.example.org",)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost", "localhost:8502", "LOCALHOST", "127.0.0.1:8502", "[::1]:8502", "192.168.1.7",
+        "ears.example.org", "Ears.Example.Org:443", "ears.example.org.",
+    ],
+)  # fmt: skip
+def test_our_names_and_numeric_addresses_are_answered(host: str) -> None:
+    require_known_caller("GET", host, None, KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        (None, 400), ("", 400), ("a b", 400), ("localhost:port", 400), ("localhost:80:80", 400),
+        ("http://localhost", 400),
+        ("evil.example", 421), ("localhost.evil.example", 421), ("127.0.0.1.nip.io", 421), ("example.org", 421),
+        ("xears.example.org", 421), ("2130706433", 421), ("0x7f.1", 421), ("127.1", 421),
+    ],
+)  # fmt: skip
+def test_other_names_are_not(host: str | None, status: int) -> None:
+    with pytest.raises(HttpRefusalError) as refused:
+        require_known_caller("GET", host, None, KNOWN)
+    assert refused.value.status == status
+
+
+@given(st.from_regex(r"[a-z0-9-]{1,20}(\.[a-z0-9-]{1,10}){0,3}\.[a-z]{2,5}", fullmatch=True))
+def test_no_name_that_was_not_allowed_is_ours(name: str) -> None:
+    with pytest.raises(HttpRefusalError):
+        require_known_caller("GET", name, None, ())
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("127.0.0.1:8502", None), ("127.0.0.1:8502", "http://127.0.0.1:8502"), ("localhost:1", "http://localhost:1"),
+        ("10.0.0.1:8502", "https://ears.example.org"),  # a proxy in front of us
+    ],
+)  # fmt: skip
+def test_programs_and_our_own_pages_may_send(host: str, origin: str | None) -> None:
+    require_known_caller("POST", host, origin, KNOWN)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "",
+        "http://127.0.0.1:3000",
+        "http://127.0.0.1:8502.evil.example",
+        "file://",
+    ],
+)
+def test_pages_of_other_sites_may_not_send(origin: str) -> None:
+    with pytest.raises(HttpRefusalError) as refused:
+        require_known_caller("POST", "127.0.0.1:8502", origin, KNOWN)
+    assert refused.value.status == 403
+    require_known_caller("GET", "127.0.0.1:8502", origin, KNOWN)  # they cannot read the answer
+
+
+@pytest.fixture
+def app(home: Settings) -> Iterator[Flask]:
+    settings = home.model_copy(update={"gateway": GatewaySettings(allowed_hosts=KNOWN)})
+    core = GatewayCore(settings)
+    yield create_gateway_app(settings, core=core)
+    core.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/ping", "/birds/1", "/api/v1/openapi.json", "/api/v1/generations", "/nothing", "/api/v1/detect"],
+)
+def test_every_path_looks_at_the_host(app: Flask, path: str) -> None:
+    answer = app.test_client().get(path, headers={"Host": "evil.example"})
+    assert answer.status_code == 421
+    assert answer.json[{"ping": "message", "birds": "message"}.get(path.split("/")[1], "error")]
+    assert app.test_client().get(path, headers={"Host": KNOWN[0]}).status_code != 421
+
+
+@pytest.mark.parametrize("path", ["/api/v1/detect", "/detect/binary", "/api/v1/generations/rollback"])
+def test_every_path_that_does_something_looks_at_the_origin(app: Flask, path: str) -> None:
+    assert app.test_client().post(path, headers={"Origin": "https://evil.example"}).status_code == 403
+
+
+def test_the_token_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    token = make_token(folder)
+    assert len(token) >= 40
+    assert stat.S_IMODE((folder / TOKEN_FILE).stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert make_token(folder) == token
+    assert [path.name for path in folder.iterdir()] == [TOKEN_FILE]
+    assert make_token(tmp_path / "another") != token
+
+
+def test_processes_that_start_at_once_agree_on_a_token(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        tokens = set(pool.map(lambda _: make_token(tmp_path / "secrets"), range(8)))
+    assert len(tokens) == 1
+
+
+def test_a_token_that_others_may_read_is_not_used(tmp_path: Path) -> None:
+    make_token(tmp_path)
+    (tmp_path / TOKEN_FILE).chmod(0o640)
+    with pytest.raises(SettingsError, match="chmod 600"):
+        make_token(tmp_path)
+
+
+def test_an_empty_token_is_none(tmp_path: Path) -> None:
+    make_token(tmp_path)
+    (tmp_path / TOKEN_FILE).write_text("\n")
+    with pytest.raises(SettingsError, match="empty"):
+        make_token(tmp_path)
+
+
+def test_only_the_token_opens() -> None:
+    require_token("Bearer right", "right")
+    require_token("bearer right", "right")
+    for header in (
+        None,
+        "",
+        "right",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        "Bearer rightt",
+        "Basic right",
+        "Bearer é",
+    ):
+        with pytest.raises(HttpRefusalError) as refused:
+            require_token(header, "right")
+        assert refused.value.status == 401
+        assert refused.value.headers["WWW-Authenticate"].startswith("Bearer")

@@ -1,0 +1,1 @@
+"""The model repository: versions, signatures, labels, garbage, and what model servers read."""

@@ -1,0 +1,62 @@
+"""What becomes of a generation that passed the gate, with a real one; the rules are in repository/test_labels.py."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from serving.publishing import publish_generation
+from serving.repository import ModelRepository
+from tests.support.small_site import TrainedHome
+from tidzam_platform.errors import ModelRepositoryError
+from tidzam_platform.home import Home
+from tidzam_platform.settings import load_settings
+
+
+@pytest.fixture
+def opened(trained_copy: TrainedHome, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("TIDZAM_HOME", str(trained_copy.folder))
+    monkeypatch.setenv("TIDZAM_MODEL_REPOSITORY__AFTER_GATE", "nothing")
+    monkeypatch.setenv("TIDZAM_MODEL_SERVER__BATCHING__MAX_BATCH_SIZE", "17")
+    return Home.open(load_settings())
+
+
+@pytest.fixture
+def repository(opened: Home) -> ModelRepository:
+    return ModelRepository(opened.settings.models_folder)
+
+
+def test_the_first_generation_is_stable_signed_and_named_to_model_servers(opened, repository):
+    (change,) = repository.history()
+    assert (change.version, change.label, change.by) == (1, "stable", "gate")
+    assert change.reason == "the first generation that passed the gate"
+    repository.verify(1)
+    assert 'key: "stable"' in (repository.serving_folder / "models.config").read_text()
+
+
+def test_publishing_it_again_changes_no_label_and_brings_server_files_up_to_date(opened, repository):
+    history = repository.history()
+    assert publish_generation(opened, 1) == repository.path(1)
+    assert repository.history() == history
+    assert "value: 17" in (repository.serving_folder / "batching.config").read_text()
+
+
+def test_a_generation_whose_label_was_still_to_be_given_gets_it(opened, repository):
+    shutil.rmtree(repository.serving_folder)
+    publish_generation(opened, 1)
+    assert repository.labels() == {"stable": 1}
+
+
+def test_what_was_retired_and_removed_is_not_exported_again(opened, repository):
+    with repository.staging() as staged:
+        shutil.copytree(repository.path(1), staged, dirs_exist_ok=True)
+        repository.publish(2, staged)
+    repository.promote(2, by="ada", reason="a test")
+    repository.retire(1, by="ada", reason="wrong labels")
+    assert publish_generation(opened, 1) == repository.path(1)
+    assert repository.labels() == {"stable": 2}
+    assert repository.collect_garbage(0) == [1]
+    with pytest.raises(ModelRepositoryError, match=r"retired by ada \(wrong labels\)"):
+        publish_generation(opened, 1)
+    assert repository.versions() == [2]
