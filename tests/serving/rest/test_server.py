@@ -111,6 +111,7 @@ def test_gzip_is_unpacked(small):
         (gzip.compress(b"{}") + b"more", "gzip", "the body is not one whole gzip member"),
         (zlib.compress(b"{}"), "deflate", "Content-Encoding 'deflate' is not known"),
     ],
+    ids=["text", "cut", "more behind", "deflate"],
 )
 def test_what_cannot_be_unpacked_is_refused(small, body, encoding, words):
     answer = small("POST", f"{MODEL}:predict", body, Content_Encoding=encoding)
