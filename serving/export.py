@@ -27,6 +27,7 @@ from serving.warm_up import write_warm_up
 from tidzam_platform.classifiers.backend import load_tensorflow
 from tidzam_platform.errors import ModelRepositoryError
 
+_MAX_DESCRIBE_ROWS: Final = 1024  # a row of a few bytes is answered by kilobytes
 _RANKS: Final = {SCORES_OUTPUT: 2, EMBEDDING_OUTPUT: 2, LEVEL_OUTPUT: 1}
 
 
@@ -70,13 +71,17 @@ def export_saved_model(
         return {name: answers[name] for name in PREDICT_OUTPUTS}
 
     def describe(request: Any) -> dict[str, Any]:
-        # One answer for each request of the batch, which REST's row format asks for.
-        return {JSON_OUTPUT: tf.fill(tf.shape(request), text)}
+        # One answer for each row: REST's row format asks for it, and TensorFlow Serving may join requests.
+        few = tf.debugging.assert_less_equal(tf.size(request), _MAX_DESCRIBE_ROWS, "too many rows")
+        with tf.control_dependencies([few]):
+            return {JSON_OUTPUT: tf.fill(tf.shape(request), text)}
 
     traced = tf.function(predict).get_concrete_function(
         tf.TensorSpec([None, samples], tf.float32, name=AUDIO_INPUT)
     )
-    described = tf.function(describe).get_concrete_function(tf.TensorSpec([1], tf.int32, name=REQUEST_INPUT))
+    described = tf.function(describe).get_concrete_function(
+        tf.TensorSpec([None], tf.int32, name=REQUEST_INPUT)
+    )
     exported = tf.Module()
     # Exactly the variables that the graph reads: no optimiser, no training functions of Keras.
     exported.variables_of_model = list(traced.graph.variables)

@@ -2,7 +2,7 @@
 
 ``serving_default`` takes ``audio`` (float32 ``[batch, samples]`` at the model's own rate) and answers
 ``scores`` (float32 ``[batch, classes]``), ``embedding`` (float32 ``[batch, d]``) and ``level_dbfs`` (float32
-``[batch]``). ``describe`` takes ``request`` (int32 ``[1]``, any value) and answers ``json``, the text of a
+``[batch]``). ``describe`` takes ``request`` (int32 ``[rows]``, any value) and answers ``json``, the text of a
 ModelDescription, so that a client needs nothing but the server.
 """
 

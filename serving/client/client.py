@@ -128,6 +128,8 @@ class ModelClient:
         if version is not None and (known := self._descriptions.get(version, losses)) is not None:
             return known
         route = self._route if version is None else Route.version(version)
+        if len(route.choices) > 1:  # a share: what is in service speaks for it
+            route = Route.in_service()
         answered_by, description = self._router.first_that_is_there(
             route.targets(0.0),
             Deadline(self._deadline_s),

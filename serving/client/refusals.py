@@ -15,6 +15,7 @@ from tidzam_platform.errors import (
 )
 
 # TensorFlow's words, core/kernels/batching_util/shared_batch_scheduler.h: a server that is there and has much to do.
+_TOO_MANY_CALLS: Final = "Concurrent RPC limit exceeded"  # gRPC's own words
 _QUEUE_FULL: Final = "The batch scheduling queue to which this task was submitted is full"
 # TensorFlow Serving's words, model_servers/server_core.cc: no such label, or labels switched off.
 _NO_SUCH_LABEL: Final = ("Unrecognized servable version label", "ModelSpec has 'version_label' set")
@@ -65,4 +66,7 @@ def code_of(error: ModelServerError) -> grpc.StatusCode | None:
 
 
 def _is_queue_full(error: Any) -> bool:
-    return error.code() is grpc.StatusCode.UNAVAILABLE and str(error.details()).startswith(_QUEUE_FULL)
+    code, words = error.code(), str(error.details())
+    return (code is grpc.StatusCode.UNAVAILABLE and words.startswith(_QUEUE_FULL)) or (
+        code is grpc.StatusCode.RESOURCE_EXHAUSTED and words.startswith(_TOO_MANY_CALLS)
+    )

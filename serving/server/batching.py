@@ -61,9 +61,10 @@ class BatchQueue:
                 the batch ran.
             tf.errors.OpError: the graph failed.
         """
+        end_s = time.monotonic() + timeout_s + _GRACE_S
         tasks = self._scheduler.submit(self, rows, timeout_s)
         try:
-            answers = [task.answer.result(timeout_s + _GRACE_S) for task in tasks]
+            answers = [task.answer.result(max(0.0, end_s - time.monotonic())) for task in tasks]
         except TimeoutError:
             self._scheduler.forget(self, tasks)
             raise RefusalError(
@@ -152,14 +153,22 @@ class BatchScheduler:
                 self._queues.remove(queue)
 
     def _work(self) -> None:
-        while (taken := self._take()) is not None:
-            queue, tasks = taken
-            try:
-                self._run(queue, tasks)
-            except BaseException as error:  # noqa: BLE001 - told to those who wait
-                for task in tasks:
-                    if not task.answer.done():
-                        task.answer.set_exception(error)
+        while self._run_next():  # a frame of its own: a thread that waits holds no windows
+            pass
+
+    def _run_next(self) -> bool:
+        """Wait for a batch and run it; False when the scheduler stops."""
+        taken = self._take()
+        if taken is None:
+            return False
+        queue, tasks = taken
+        try:
+            self._run(queue, tasks)
+        except BaseException as error:  # noqa: BLE001 - told to those who wait
+            for task in tasks:
+                if not task.answer.done():
+                    task.answer.set_exception(error)
+        return True
 
     def _take(self) -> tuple[BatchQueue, list[_Task]] | None:
         """Wait for a batch that is to be run; None when the scheduler stops."""

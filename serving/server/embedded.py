@@ -70,7 +70,7 @@ class EmbeddedServer:
             self._versions, repository.serving_folder / MODELS_CONFIG, base_path, poll_interval_s
         )
         self.requests = Requests(
-            self._versions, self._watcher.reconfigure, self.metrics, base_path, self._max_message_bytes
+            self._versions, self._watcher.look, self.metrics, base_path, self._max_message_bytes
         )
         self._rest_port = rest_port
         self._rest: Any = None
@@ -112,7 +112,7 @@ class EmbeddedServer:
 
             app = make_rest_app(self.requests, self.metrics)
             self._rest = RestServer(
-                app, host=self._host, port=self._rest_port, max_body_bytes=2 * self._max_message_bytes
+                app, host=self._host, port=self._rest_port, max_body_bytes=self._max_message_bytes
             )
             try:
                 self._rest_port = self._rest.start()
@@ -137,13 +137,15 @@ class EmbeddedServer:
             Whether nothing is left running; False when TensorFlow is still loading or computing something.
         """
         self._health.leave()
-        if self._server is None:
-            return True
+        if self._server is None:  # it never listened
+            self._light.shutdown(wait=False)
+            return self._batches.close(_JOIN_S)
         stopped = self._server.stop(_GRACE_S)
         rest_is_idle = self._rest is None or self._rest.stop(_GRACE_S)
         stopped.wait(_GRACE_S + _CANCEL_S)
-        idle = rest_is_idle and self._watcher.stop(_JOIN_S) and self._versions.close()
-        idle = self._batches.close(_JOIN_S) and idle
+        batches_are_idle = self._batches.close(_JOIN_S)  # who waits is told, and lets go of its version
+        watcher_is_idle = self._watcher.stop(_JOIN_S)
+        idle = watcher_is_idle and self._versions.close() and batches_are_idle and rest_is_idle
         self._light.shutdown(wait=False, cancel_futures=True)
         self._stopped.set()
         return idle

@@ -18,5 +18,6 @@ class ModelService:
             "GetModelStatus", lambda request, _: requests.model_status(request)
         )
         self.HandleReloadConfigRequest = answering.answers(
-            "HandleReloadConfigRequest", lambda request, _: requests.reload_config(request)
+            "HandleReloadConfigRequest",
+            lambda request, context: requests.reload_config(request, context.time_remaining()),
         )

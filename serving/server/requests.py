@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +32,7 @@ class Requests:
 
     Args:
         versions: what answers.
-        reconfigure: makes the server work towards a config and returns when it has tried, or after so many seconds.
+        look: makes the server look at its config and repository; returns whether it has, within so many seconds.
         metrics: where expired requests are counted.
         base_path: of the repository; a config that names another is refused.
         max_message_bytes: largest tensor that is decoded.
@@ -40,13 +41,14 @@ class Requests:
     def __init__(
         self,
         versions: ServedVersions,
-        reconfigure: Callable[[ServingConfig, float], bool],
+        look: Callable[[float], bool],
         metrics: Metrics,
         base_path: Path,
         max_message_bytes: int,
     ) -> None:
         self._versions = versions
-        self._reconfigure = reconfigure
+        self._look = look
+        self._reloading = threading.Lock()
         self._metrics = metrics
         self._base_path = base_path
         self.max_message_bytes = max_message_bytes
@@ -122,8 +124,8 @@ class Requests:
             item.status.error_code, item.status.error_message = code.value[0], status.error
         return response
 
-    def reload_config(self, request: Any) -> Any:
-        """A ReloadConfigResponse, once the versions of the config answer or failed to load.
+    def reload_config(self, request: Any, timeout_s: float | None = None) -> Any:
+        """A ReloadConfigResponse, once the versions of the config answer; refused, it changes nothing.
 
         The config holds until ``models.config`` of the repository changes, which then wins.
         """
@@ -133,14 +135,30 @@ class Requests:
             config = config_of_proto(request.config, self._base_path)
         except ModelRepositoryError as error:
             raise invalid_argument(str(error)) from error
-        before = self._versions.config
-        finished = self._reconfigure(config, _RELOAD_LIMIT_S)
-        held = self._versions.in_service
-        missing = sorted({*config.versions, *config.labels.values()} - set(held))
+        limit_s = _RELOAD_LIMIT_S if timeout_s is None else min(_RELOAD_LIMIT_S, timeout_s)
+        if not self._reloading.acquire(blocking=False):
+            raise RefusalError(grpc.StatusCode.UNAVAILABLE, "another config is being tried: come again")
+        try:
+            self._reload(config, limit_s)
+        finally:
+            self._reloading.release()
+        response = model_management_pb2.ReloadConfigResponse()
+        response.status.error_code = grpc.StatusCode.OK.value[0]
+        return response
+
+    def _reload(self, config: ServingConfig, limit_s: float) -> None:
+        """Load what ``config`` asks for beside what answers; only when all of it is there, let go and move labels."""
+        versions, before = self._versions, self._versions.config
+        asked = {*config.versions, *config.labels.values()}
+        beside = tuple(sorted({*versions.in_service, *asked}))
+        trial = ServingConfig("specific", versions=beside, labels=versions.labels)
+        finished = versions.replace_config(before, trial) and self._look(limit_s)
+        missing = sorted(asked - set(versions.in_service))
+        if missing or not finished:
+            versions.replace_config(trial, before)
         if missing:
             # server_core.cc UpdateModelVersionLabelMap: labels go to versions that answer. Here versions, too.
-            self._reconfigure(before, _RELOAD_LIMIT_S)
-            status = self._versions.states.status(missing[0])
+            status = versions.states.status(missing[0])
             because = "" if status is None or not status.error else f": {status.error}"
             raise RefusalError(
                 grpc.StatusCode.FAILED_PRECONDITION,
@@ -148,9 +166,9 @@ class Requests:
             )
         if not finished:
             raise RefusalError(grpc.StatusCode.DEADLINE_EXCEEDED, "versions are still being loaded")
-        response = model_management_pb2.ReloadConfigResponse()
-        response.status.error_code = grpc.StatusCode.OK.value[0]
-        return response
+        if not versions.replace_config(trial, config):
+            raise RefusalError(grpc.StatusCode.ABORTED, "models.config changed meanwhile, and holds")
+        self._look(limit_s)
 
     @contextlib.contextmanager
     def _version(self, request: Any) -> Iterator[LoadedVersion]:
@@ -158,11 +176,13 @@ class Requests:
         if not request.HasField("model_spec"):
             raise invalid_argument("Missing ModelSpec")
         spec = request.model_spec
+        if not spec.name:  # server_core.cc ServableRequestFromModelSpec
+            raise invalid_argument("ModelSpec has no name specified.")
         version = self._chosen(spec)
         wanted = f"Latest({spec.name})" if version is None else f"Specific({spec.name}, {version})"
         if spec.name != MODEL_NAME:
             raise not_found(f"Servable not found for request: {wanted}")
-        with self._versions.use(version) as loaded:
+        with self._versions.use(version, spec.version_label) as loaded:
             if loaded is None:
                 raise not_found(f"Servable not found for request: {wanted}")
             yield loaded

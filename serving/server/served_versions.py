@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from serving.repository import ModelRepository
+from serving.repository.change import STABLE
 from serving.server.back_off import BackOff
 from serving.server.loaded_version import LoadedVersion
 from serving.server.memory import give_memory_back
@@ -70,6 +71,14 @@ class ServedVersions:
         with self._lock:
             self._config = config
 
+    def replace_config(self, expected: ServingConfig, config: ServingConfig) -> bool:
+        """Work towards ``config`` if it was ``expected`` until now; False if someone else set another meanwhile."""
+        with self._lock:
+            if self._config is not expected:
+                return False
+            self._config = config
+            return True
+
     @property
     def in_service(self) -> list[int]:
         """The versions that answer, newest first."""
@@ -83,9 +92,14 @@ class ServedVersions:
             return dict(self._labels)
 
     @contextlib.contextmanager
-    def use(self, version: int | None) -> Iterator[LoadedVersion | None]:
-        """Yield ``version``, or the newest in service, loaded while the context lasts; None if it is not."""
+    def use(self, version: int | None, label: str = "") -> Iterator[LoadedVersion | None]:
+        """Yield what ``label`` stands for, else ``version``, else the newest in service; None if it is not loaded.
+
+        It stays loaded while the context lasts. Label and version are looked up in one step: between two, a label
+        could move and its old version go.
+        """
         with self._lock:
+            version = self._labels.get(label, version)
             loaded = self._loaded.get(max(self._loaded, default=0) if version is None else version)
             if loaded is not None and not loaded.acquire():
                 loaded = None
@@ -110,15 +124,22 @@ class ServedVersions:
             version: back_off for version, back_off in self._failed.items() if version in available
         }
         config = self.config
+        self._settle(config, [])  # labels between versions that answer wait for no load
         unloading = {loaded.version for loaded in self._retiring}
         wanted: list[int] = []
         for version in config.candidates(available):
             if len(wanted) >= config.most:
                 break
+            stable = config.labels.get(STABLE, 0)
+            if version > stable > 0 and stable not in self._loaded and version not in self._loaded:
+                continue  # as the newest it would answer who asks for no label, and the stable one could not
             back_off = self._failed.get(version)
             is_due = version not in unloading and (back_off is None or back_off.is_due())
-            if version in self._loaded or (is_due and self._try(version)):
+            if version in self._loaded:
                 wanted.append(version)
+            elif is_due and self._try(version):
+                wanted.append(version)
+                self._settle(config, [])  # it answers: labels, health and who waits hear of it now
         self._settle(config, wanted)
 
     def close(self) -> bool:

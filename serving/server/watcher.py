@@ -50,10 +50,9 @@ class RepositoryWatcher:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def reconfigure(self, config: ServingConfig, timeout_s: float) -> bool:
-        """Serve what ``config`` asks for, until the config file changes; False if that takes longer."""
+    def look(self, timeout_s: float) -> bool:
+        """Look now, and wait for the end of a look that began after this call; False if that takes longer."""
         with self._changed:
-            self._versions.config = config
             self._asked += 1
             mine = self._asked
             self._changed.notify_all()

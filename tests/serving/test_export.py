@@ -39,7 +39,7 @@ def test_the_signatures_are_those_that_the_design_promises(exported):
     shapes = {name: spec.shape.as_list() for name, spec in predict.structured_outputs.items()}
     assert shapes == {"scores": [None, 3], "embedding": [None, 8], "level_dbfs": [None]}
     (request,) = describe.structured_input_signature[1].values()
-    assert (request.name, request.dtype, request.shape.as_list()) == ("request", tf.int32, [1])
+    assert (request.name, request.dtype, request.shape.as_list()) == ("request", tf.int32, [None])
     assert list(describe.structured_outputs) == ["json"]
 
 

@@ -21,6 +21,7 @@ from serving.server.rest.predict_request import Format, fill_inputs, signature_n
 from serving.server.rest.proto_json import metadata_text, status_text, unpacked_signatures
 from serving.signature import PREDICT_SIGNATURE
 
+MAX_PREDICTIONS: Final = 16  # at the same time
 _LARGE_BODY_BYTES: Final = 1 << 20
 _FLOAT_BYTES: Final = 4
 _SIGNATURE_DEF: Final = "signature_def"
@@ -34,6 +35,7 @@ class Answers:
         self._timeout_s = timeout_s
         self._max_numbers = requests.max_message_bytes // _FLOAT_BYTES
         self._large_body = threading.Lock()
+        self._predictions = threading.BoundedSemaphore(MAX_PREDICTIONS)
         self._methods: Mapping[str, Callable[[Target, Request], str]] = {
             "Predict": self._predict,
             "Classify": self._classify,
@@ -53,9 +55,14 @@ class Answers:
 
     def _predict(self, target: Target, request: Request) -> str:
         deadline_s = time.monotonic() + self._timeout_s
-        message, form = self._predict_request(target, request, deadline_s)
-        response = self._requests.predict(message, deadline_s - time.monotonic())
-        return answer_text(response.outputs, form)
+        if not self._predictions.acquire(blocking=False):  # the other threads answer status and figures
+            raise RefusalError(grpc.StatusCode.UNAVAILABLE, "too many predictions at once: come again")
+        try:
+            message, form = self._predict_request(target, request, deadline_s)
+            response = self._requests.predict(message, deadline_s - time.monotonic())
+            return answer_text(response.outputs, form)
+        finally:
+            self._predictions.release()
 
     def _predict_request(self, target: Target, request: Request, deadline_s: float) -> tuple[Any, Format]:
         from tensorflow_serving.apis import predict_pb2

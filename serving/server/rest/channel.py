@@ -113,6 +113,7 @@ class WsgiServer(TcpWSGIServer):  # type: ignore[misc]
             waits_for_client = channel.total_outbufs_len or not (channel.requests or channel.request)
             if waits_for_client and channel.last_activity < now - self.idle_s:
                 channel.will_close = True
+                channel.handle_close()  # here: a socket that takes nothing never becomes writable
 
     def is_busy(self) -> bool:
         """Whether a request is being answered, or an answer is on its way."""

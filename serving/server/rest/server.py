@@ -11,13 +11,14 @@ from typing import Any, Final
 from flask import Flask
 from waitress.adjustments import Adjustments
 
+from serving.server.rest.answers import MAX_PREDICTIONS
 from serving.server.rest.channel import WsgiServer
 from serving.server.rest.hosts import OwnHostOnly
 from tidzam_platform.errors import ProcessError
 from tidzam_platform.operations.ports import join_address
 
 # Each waits for one answer of the model, whose batches are made of what waits.
-_THREADS: Final = 16
+_THREADS: Final = MAX_PREDICTIONS + 4  # the others answer status and figures
 # Waitress counts its listener and its own wake-up pipe among the connections; later ones wait in the backlog.
 _MAX_CONNECTIONS: Final = 100
 _BACKLOG: Final = 128
@@ -29,9 +30,9 @@ _LOOP_S: Final = 0.5  # how soon the end of a stop is noticed, where nothing els
 class RestServer:
     """Serves ``app`` over HTTP; started once, stopped once.
 
-    Bounded: 16 threads, 98 connections, ``max_body_bytes`` a body (more than 512 KiB of it wait in temporary files),
-    64 KiB of headers, ``receive_s`` for a request to arrive, ``idle_s`` for a client to take its answer. On loopback
-    the Host header must name loopback, see ``serving.server.rest.hosts``.
+    Bounded: 20 threads (16 of them may predict), 98 connections, ``max_body_bytes`` a body (more than 512 KiB of it
+    wait in temporary files), 64 KiB of headers, ``receive_s`` for a request to arrive, ``idle_s`` for a client to take
+    its answer. On loopback the Host header must name loopback, see ``serving.server.rest.hosts``.
 
     Args:
         app: from ``make_rest_app``; its ``MAX_CONTENT_LENGTH`` becomes ``max_body_bytes``.
@@ -113,7 +114,10 @@ class RestServer:
         self._stop_at_s = time.monotonic() + timeout_s
         self._server.pull_trigger()
         self._thread.join(timeout_s + 2 * _LOOP_S)
-        return not self._thread.is_alive() and self._is_idle
+        idle = not self._thread.is_alive() and self._is_idle
+        if idle:
+            self._thread = None  # a second stop has nothing to wake
+        return idle
 
     def _listen(self) -> socket.socket:
         try:

@@ -195,3 +195,16 @@ def test_who_waits_when_the_server_stops_is_told(model: Model, pool: ThreadPoolE
     model.gate.set()
     first.result(10)
     assert scheduler.close(10)
+
+
+def test_the_parts_of_a_request_share_its_deadline(model: Model, pool: ThreadPoolExecutor) -> None:
+    scheduler = scheduler_of(max_batch_size=1, max_enqueued_batches=100)
+    queue, first = busy(scheduler, model, pool)
+    began_s = time.monotonic()
+    with pytest.raises(RefusalError) as refusal:
+        queue.predict(rows_of(9, 60), 0.1)
+    assert time.monotonic() - began_s < 10, "sixty parts of 0.35 s each would be 21 s"
+    assert refusal.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    model.gate.set()
+    first.result(10)
+    assert scheduler.close(10)

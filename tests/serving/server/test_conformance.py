@@ -46,6 +46,15 @@ def test_the_describe_signature_tells_a_client_all_it_needs(stubs):
     assert ModelDescription.from_json(response.outputs["json"].string_val[0]) == description(3)
 
 
+def test_describe_answers_each_row_so_that_requests_may_be_joined(stubs):
+    request = predict_request(signature="describe", request=np.zeros(3, np.int32))
+    response = stubs.prediction.Predict(request, timeout=DEADLINE_S)
+    assert len(set(response.outputs["json"].string_val)) == 1
+    assert len(response.outputs["json"].string_val) == 3
+    many = predict_request(signature="describe", request=np.zeros(100_000, np.int32))
+    assert refused(stubs.prediction.Predict, many)[0] is grpc.StatusCode.INVALID_ARGUMENT
+
+
 def test_output_filter_chooses_the_outputs(stubs):
     # tensorflow_serving/apis/predict.proto: output_filter
     request = predict_request(some_audio(2))
@@ -63,6 +72,12 @@ def test_a_batch_may_have_any_size(stubs, rows):
 _WINDOW = np.zeros((1, WINDOW_FRAMES), np.float32)
 _NAN = np.stack([_WINDOW[0], np.where(np.arange(WINDOW_FRAMES) == 5, np.nan, 0)]).astype(np.float32)
 _REFUSALS = {
+    # server_core.cc ServableRequestFromModelSpec
+    "no model name": (
+        {"audio": _WINDOW, "name": ""},
+        "INVALID_ARGUMENT",
+        "ModelSpec has no name specified.",
+    ),
     # core/basic_manager.cc GetUntypedServableHandle
     "unknown model": (
         {"audio": _WINDOW, "name": "other"},

@@ -10,6 +10,7 @@ import pytest
 
 from serving.repository.server_files import MODELS_CONFIG
 from serving.server.embedded import EmbeddedServer
+from serving.server.serving_config import ServingConfig
 from tests.serving.server.bare_client import DEADLINE_S, predict_request, refused
 from tests.serving.server.test_swaps import Traffic, flip_a_byte
 from tests.support.tiny_model import WINDOW_FRAMES
@@ -112,6 +113,7 @@ def test_a_label_that_moves_to_a_damaged_version_stays_where_it_is(embedded, pub
     publish(2, after=flip_a_byte("saved_model.pb"))
     configure([2], stable=2)
     wait_for(lambda: b'status="fail"' in embedded.metrics.render()[0], "the load that fails")
+    assert embedded.requests._look(10)
     assert answered_by(calls, "stable") == 1
     assert answered_by(calls) == 1
 
@@ -122,8 +124,8 @@ def test_a_config_that_cannot_be_read_changes_nothing(embedded, publish, configu
     serves(embedded, [1], stable=1)
     (repository.serving_folder / MODELS_CONFIG).write_text("model_config_list {")
     publish(2)
-    embedded.requests._reconfigure(embedded.requests._versions.config, 10)
-    embedded.requests._reconfigure(embedded.requests._versions.config, 10)
+    embedded.requests._look(10)
+    embedded.requests._look(10)
     assert answered_by(calls, "stable") == answered_by(calls) == 1
 
 
@@ -146,18 +148,23 @@ def test_a_client_may_ask_for_another_config(embedded, publish, repository, call
         (None, [], {}, "INVALID_ARGUMENT", "at least one version"),
         # server_core.cc UpdateModelVersionLabelMap: labels go to versions that are available
         (None, [1, 9], {"stable": 9}, "FAILED_PRECONDITION", "version 9 of model tidzam is not available"),
+        (None, [2, 9], {"stable": 2}, "FAILED_PRECONDITION", "version 9 of model tidzam is not available"),
     ],
 )
 def test_a_config_that_cannot_be_is_refused_and_changes_nothing(
     embedded, publish, repository, calls, base_path, versions, labels, code, words
 ):
+    publish(2)
+    serves(embedded, [2])
+    embedded.requests._versions.config = ServingConfig("specific", versions=(1,), labels={"stable": 1})
     publish(1)
-    serves(embedded, [1])
+    serves(embedded, [1], stable=1)
     request = reload_request(base_path or str(repository.base_path), versions, **labels)
     got, details = refused(calls.model.HandleReloadConfigRequest, request)
     assert got.name == code
     assert words in details
-    serves(embedded, [1])
+    assert embedded.requests._look(10)
+    serves(embedded, [1], stable=1)
     assert answered_by(calls) == 1
 
 
@@ -181,3 +188,42 @@ def test_a_label_whose_version_is_not_loaded_is_answered_by_nobody_else(embedded
         grpc.StatusCode.NOT_FOUND,
         "Servable not found for request: Specific(tidzam, 4)",
     )
+
+
+def test_a_canary_is_not_tried_while_the_stable_version_is_damaged(embedded, publish, configure, calls):
+    publish(2)
+    publish(3, after=flip_a_byte("saved_model.pb"))
+    publish(4)
+    configure([2, 3, 4], stable=3, canary=4)
+    wait_for(lambda: b'status="fail"' in embedded.metrics.render()[0], "the load that fails")
+    embedded.requests._look(10)
+    serves(embedded, [2])
+    assert answered_by(calls) == 2
+
+
+def test_a_label_that_moves_while_a_request_looks_it_up_fails_no_request(embedded, publish, configure, calls):
+    """A rollback moves the label and lets the version go that it named, in one step."""
+    publish(1)
+    publish(2)
+    configure([1, 2], stable=2)
+    serves(embedded, [2, 1], stable=2)
+    requests, look_up = embedded.requests, embedded.requests._chosen
+
+    def rolled_back_meanwhile(spec):
+        version = look_up(spec)
+        configure([1], stable=1)
+        serves(embedded, [1], stable=1)
+        return version
+
+    requests._chosen = rolled_back_meanwhile
+    assert answered_by(calls, "stable") == 1
+
+
+def test_a_second_config_at_the_same_time_is_told_to_come_again(embedded, publish, repository, calls):
+    publish(1)
+    serves(embedded, [1])
+    with embedded.requests._reloading:
+        code, details = refused(
+            calls.model.HandleReloadConfigRequest, reload_request(str(repository.base_path), [1])
+        )
+    assert (code, details) == (grpc.StatusCode.UNAVAILABLE, "another config is being tried: come again")

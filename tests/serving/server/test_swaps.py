@@ -103,7 +103,7 @@ class Traffic:
                     return
                 # Whatever answered was AVAILABLE at that moment, which lies between the two looks.
                 states = {before.get(answer.generation), after.get(answer.generation)}
-                if before.get(answer.generation) in (None, "LOADING") and states <= {None, "LOADING"}:
+                if states <= {None, "LOADING", "END"}:
                     self.failures.append(f"{answer.generation} answered while {states}")
                 if not np.allclose(answer.scores, self._expected[answer.generation], atol=1e-5):
                     self.failures.append(f"wrong scores from {answer.generation}")
