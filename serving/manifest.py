@@ -17,7 +17,9 @@ from tidzam_platform.files import sha256_of_file
 MANIFEST_PATH: Final = Path("assets.extra") / "manifest.json"
 SIGNATURE_PATH: Final = Path("assets.extra") / "manifest.signature.json"
 _FORMAT: Final = 1
-_MEND: Final = "export and publish the generation again"
+MEND: Final = (
+    "publish the generation again (./tidzam generation run --dataset VERSION exports what is trained already)"
+)
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,10 @@ def read_plain_file(path: Path) -> bytes:
     """All of a file of a version; ModelRepositoryError if it is absent, unreadable, a link or a pipe."""
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
-            raise ModelRepositoryError(f"{path} is no plain file; {_MEND}")
+            raise ModelRepositoryError(f"{path} is no plain file; {MEND}")
         return path.read_bytes()
     except OSError as error:
-        raise ModelRepositoryError(f"{path} cannot be read ({error.strerror}); {_MEND}") from error
+        raise ModelRepositoryError(f"{path} cannot be read ({error.strerror}); {MEND}") from error
 
 
 def parse_manifest(data: bytes, path: Path) -> Manifest:
@@ -87,14 +89,14 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
     try:
         content: Any = json.loads(data)
         if content["format"] != _FORMAT:
-            raise ModelRepositoryError(f"{path} has format {content['format']!r}, we read {_FORMAT}; {_MEND}")
+            raise ModelRepositoryError(f"{path} has format {content['format']!r}, we read {_FORMAT}; {MEND}")
         version = content.get("version")
         return Manifest(
             {str(name): str(digest) for name, digest in content["sha256"].items()},
             None if version is None else int(version),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelRepositoryError(f"{path} is no manifest ({error}); {_MEND}") from error
+        raise ModelRepositoryError(f"{path} is no manifest ({error}); {MEND}") from error
 
 
 def verify_manifest(folder: Path) -> None:
@@ -115,4 +117,4 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
         ("is damaged", {name for name in expected.keys() & found.keys() if expected[name] != found[name]}),
     ):
         if names:
-            raise ModelRepositoryError(f"{folder / min(names)} {complaint}; {_MEND}")
+            raise ModelRepositoryError(f"{folder / min(names)} {complaint}; {MEND}")

@@ -40,10 +40,11 @@ def publish_generation(home: Home, number: int) -> Path:
     """Export a generation that passed the gate, and give it the label that the settings say.
 
     Doing it again does what is left to do, and changes nothing where all is done: a label that went on to another
-    generation since then stays there. Returns the version's folder.
+    generation since then stays there. A version that is damaged, or whose key is trusted no more, is exported anew.
+    Returns the version's folder.
 
     Raises:
-        GateRefusedError: the gate has not passed it.
+        GateRefusedError: the gate has not passed it, or not beside the one whose label it would get.
         ModelRepositoryError: the exported model answers otherwise than the trained one, or the generation was
             retired and removed.
     """
@@ -55,7 +56,7 @@ def publish_generation(home: Home, number: int) -> Path:
         )
     repository = ModelRepository(home.settings.models_folder)
     with exclusive(home.settings.locks_folder / "publish", "publishing"):
-        if number not in repository.versions():
+        if not repository.is_fit(number):
             repository.require_publishable(number)
             tree = TrainedTree.load(home.store, row.manifest["experts"]["selector"]["weights"])
             description = _describe(tree, number, row.dataset_version)
@@ -74,7 +75,12 @@ def publish_generation(home: Home, number: int) -> Path:
         crash_points.reach("generation.published")
         set_exported(home.catalog, number)
         crash_points.reach("generation.recorded")
-        change = repository.introduce(number, home.settings.model_repository.after_gate)
+        change = repository.introduce(
+            number,
+            home.settings.model_repository.after_gate,
+            # Verdicts from before this was kept do not say: the gate judges again, which takes no training.
+            judged_beside=row.manifest["gate"].get("incumbent"),
+        )
         if change is not None:
             _LOG.info("generation %d is %s: %s", number, change.label, change.reason)
         repository.write_server_files(home.settings.model_server.batching)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +34,36 @@ with exclusive(Path(sys.argv[1]), "a test"):
     print("held", flush=True)
     time.sleep(60)
 """
+
+WRITE_SLOWLY = """
+import sys, time
+from pathlib import Path
+from tidzam_platform.files import partial_path
+with partial_path(Path(sys.argv[1])) as path:
+    path.mkdir()
+    (path / "file").write_text("1")
+    print(path.name, flush=True)
+    time.sleep(60)
+"""
+OTHER_NUMBERS = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+
+
+@contextmanager
+def _writing(root: Path, *prefix: str) -> Iterator[str]:
+    """The name of what another process is writing; it is killed at the end."""
+    with subprocess.Popen(
+        [*prefix, sys.executable, "-c", WRITE_SLOWLY, str(root)], stdout=subprocess.PIPE, text=True
+    ) as writer:
+        try:
+            assert writer.stdout is not None
+            yield writer.stdout.readline().strip()
+        finally:
+            writer.kill()
+            assert writer.stdout.read() == "", "also those below it have ended"
+
+
+def _names(root: Path) -> set[str]:
+    return {path.name for path in _partials(root)}
 
 
 def _partials(root: Path) -> list[Path]:
@@ -75,23 +109,74 @@ def test_a_write_that_is_killed_leaves_the_old_file_or_the_new(
     assert (tmp_path / "a").read_bytes() == expected
 
 
-def test_leavings_of_the_dead_are_removed_and_those_of_the_living_kept(tmp_path: Path) -> None:
-    ours = partial_path(tmp_path)
-    ours.write_bytes(b"1")
-    dead = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
-    )
-    folder = tmp_path / PARTIAL_FOLDER / f"{int(dead.stdout)}-0123"
+@pytest.mark.parametrize("prefix", [[], OTHER_NUMBERS], ids=["", "in a container"])
+def test_leavings_of_the_dead_are_removed_and_those_of_the_living_kept(
+    tmp_path: Path, prefix: list[str]
+) -> None:
+    if prefix and (
+        shutil.which("unshare") is None or subprocess.run([*prefix, "true"], check=False).returncode
+    ):
+        pytest.skip("this system gives processes no numbers of their own (unshare)")
+    with partial_path(tmp_path) as ours, _writing(tmp_path, *prefix) as living:
+        ours.write_bytes(b"1")
+        with _writing(tmp_path, *prefix) as dead:
+            assert remove_leavings(tmp_path) == 0
+        assert remove_leavings(tmp_path) == 1
+        assert _names(tmp_path) >= {ours.name, living}
+        assert not any(name.startswith(dead) for name in _names(tmp_path))
+        assert (tmp_path / PARTIAL_FOLDER / living / "file").read_text() == "1"
+    assert remove_leavings(tmp_path) == 1
+    assert _names(tmp_path) == set()
+
+
+def test_the_number_in_a_name_says_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / PARTIAL_FOLDER
     folder.mkdir()
-    (folder / "file").write_bytes(b"2")
-    (tmp_path / PARTIAL_FOLDER / f"{int(dead.stdout)}-4567").write_bytes(b"3")
-    (tmp_path / PARTIAL_FOLDER / "somebody-elses").write_bytes(b"4")
-    assert remove_leavings(tmp_path) == 2
-    assert {path.name for path in _partials(tmp_path)} == {ours.name, "somebody-elses"}
+    for name in ("1-0a", "1-0a.owner", f"{os.getpid()}-0b", "1-0c.owner", "999999999-0d"):
+        (folder / name).write_bytes(b"1")
+    with (folder / "999999999-0d.owner").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert remove_leavings(tmp_path) == 2
+        assert _names(tmp_path) == {"999999999-0d", "999999999-0d.owner"}
+    assert remove_leavings(tmp_path) == 1
+    assert _names(tmp_path) == set()
+
+
+def test_what_others_put_there_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / PARTIAL_FOLDER
+    (folder / "incoming").mkdir(parents=True)
+    (folder / "incoming.owner").touch()
+    (folder / "7").mkdir()
+    assert remove_leavings(tmp_path) == 0
+    assert _names(tmp_path) == {"incoming", "incoming.owner", "7"}
+
+
+def test_what_a_link_among_the_leavings_leads_to_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / PARTIAL_FOLDER).mkdir()
+    (tmp_path / PARTIAL_FOLDER / "1-0a").symlink_to(tmp_path / "elsewhere")
+    assert remove_leavings(tmp_path) == 1
+    assert _names(tmp_path) == set()
+    assert (tmp_path / "elsewhere").is_dir()
+
+
+def test_nothing_is_left_of_a_partial_path_that_was_not_used_up(tmp_path: Path) -> None:
+    def fail() -> None:
+        with partial_path(tmp_path) as path:
+            path.mkdir()
+            (path / "file").touch()
+            raise KeyError("on purpose")
+
+    with pytest.raises(KeyError):
+        fail()
+    with partial_path(tmp_path):
+        pass
+    assert _names(tmp_path) == set()
 
 
 def test_partial_paths_differ(tmp_path: Path) -> None:
-    assert len({partial_path(tmp_path) for _ in range(50)}) == 50
+    with partial_path(tmp_path) as one, partial_path(tmp_path) as other:
+        assert one != other
 
 
 @pytest.mark.parametrize("length", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1])

@@ -6,16 +6,19 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from tidzam_platform.crash_points import reach
 from tidzam_platform.errors import BusyError
 
 PARTIAL_FOLDER = ".partial"
+_OWNER: Final = ".owner"
+_PARTIAL: Final = re.compile(rf"([0-9]+-[0-9a-f]+)(?:{re.escape(_OWNER)})?")
 _HASH_BLOCK_BYTES = 1 << 20
 
 
@@ -28,26 +31,81 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def partial_path(root: Path) -> Path:
-    """A fresh path below ``root/.partial``; its name carries our process id, so that leavings can be told."""
+@contextlib.contextmanager
+def partial_path(root: Path) -> Iterator[Path]:
+    """Yield a fresh path below ``root/.partial``, where nothing is yet; what stands there at the end is removed.
+
+    A lock on a file beside it says that its owner lives. The kernel keeps it, so it also holds among containers that
+    share the folder and number their processes each for itself.
+    """
     folder = root / PARTIAL_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{os.getpid()}-{secrets.token_hex(6)}"
+    while True:
+        # The process is named for people who look there.
+        path = folder / f"{os.getpid()}-{secrets.token_hex(6)}"
+        if (lock := _own(path)) is not None:  # else a cleaner met the lock's file before we held it
+            break
+    try:
+        yield path
+    finally:
+        try:
+            _remove(path, ignore_errors=True)
+        finally:
+            _owner_file(path).unlink(missing_ok=True)
+            os.close(lock)
 
 
 def remove_leavings(root: Path) -> int:
-    """Remove what processes that are no more left below ``root/.partial``; returns how many."""
+    """Remove what owners that are no more left below ``root/.partial``; returns how many.
+
+    Names that ``partial_path`` does not give are left alone.
+    """
     removed = 0
-    for entry in (root / PARTIAL_FOLDER).glob("*"):
-        pid_text = entry.name.partition("-")[0]
-        if not pid_text.isdigit() or (Path("/proc") / pid_text).exists():
+    folder = root / PARTIAL_FOLDER
+    found = (_PARTIAL.fullmatch(entry.name) for entry in folder.glob("*"))
+    for path in {folder / match[1] for match in found if match}:
+        if (lock := _own(path)) is None:
             continue
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink(missing_ok=True)
-        removed += 1
+        try:
+            if os.path.lexists(path):  # else it was finished since we looked, or never begun
+                _remove(path)
+                removed += 1
+            _owner_file(path).unlink(missing_ok=True)
+        finally:
+            os.close(lock)
     return removed
+
+
+def _owner_file(path: Path) -> Path:
+    return path.with_name(path.name + _OWNER)
+
+
+def _own(path: Path) -> int | None:
+    """The descriptor that holds the lock of ``path``; None if somebody else has it or takes it away just now."""
+    owner = _owner_file(path)
+    try:
+        lock = os.open(owner, os.O_RDWR | os.O_CREAT, 0o600)
+    except PermissionError:
+        if owner.exists():  # another user's, who cleans up alone
+            return None
+        raise
+    held = False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held = os.path.samestat(os.fstat(lock), owner.stat())
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    finally:
+        if not held:
+            os.close(lock)
+    return lock if held else None
+
+
+def _remove(path: Path, *, ignore_errors: bool = False) -> None:
+    if path.is_dir() and not path.is_symlink():  # what a link leads to is not ours
+        shutil.rmtree(path, ignore_errors=ignore_errors)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -59,8 +117,7 @@ def whole_file(path: Path, root: Path | None = None) -> Iterator[Path]:
         root: folder on the same file system that holds ``.partial``; the file's own folder by default.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = partial_path(root or path.parent)
-    try:
+    with partial_path(root or path.parent) as temporary:
         yield temporary
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
@@ -68,8 +125,6 @@ def whole_file(path: Path, root: Path | None = None) -> Iterator[Path]:
         temporary.replace(path)
         reach("files.renamed")
         fsync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, data: bytes, root: Path | None = None) -> None:

@@ -16,8 +16,10 @@ def gate(classifier: int) -> dg.AssetCheckResult:
     home = Home.open()
     candidate = get_generation(home.catalog, classifier)
     incumbent = generation_in_service(home)
+    if incumbent is not None and incumbent.number == candidate.number:
+        incumbent = None
     beside = None
-    if incumbent is not None and incumbent.number != candidate.number:
+    if incumbent is not None:
         ours, theirs = evaluate_beside(
             home,
             candidate.dataset_version,
@@ -26,7 +28,8 @@ def gate(classifier: int) -> dg.AssetCheckResult:
         )
         beside = (ours.macro_f1, theirs.macro_f1)
     verdict = judge(candidate.evaluation, beside, home.settings.gate)
-    set_verdict(home.catalog, candidate.number, verdict.passed, verdict.reasons)
+    number = incumbent.number if incumbent is not None else None
+    set_verdict(home.catalog, candidate.number, verdict.passed, verdict.reasons, number)
     return dg.AssetCheckResult(
         passed=verdict.passed,
         severity=dg.AssetCheckSeverity.ERROR,
@@ -34,6 +37,6 @@ def gate(classifier: int) -> dg.AssetCheckResult:
         metadata={
             **verdict.figures,
             "reasons": dg.MetadataValue.json(list(verdict.reasons)),
-            "incumbent": incumbent.number if incumbent is not None else "none",
+            "incumbent": number or "none",
         },
     )

@@ -36,7 +36,7 @@ class SwapPlan:
     swaps: int = 50
     clients: int = 8
     rate_hz: float = 200.0
-    pause_s: float = 0.5  # after each swap
+    pause_s: float = 1.0  # after each swap
     rest_s: float = 2.0  # before the first, and while memory is looked at
     versions: Versions = field(default_factory=Versions)
 
@@ -66,7 +66,8 @@ def measure_swap(home: Path, plan: SwapPlan) -> dict[str, Any]:
         of the version which they name; ``answers_from_unavailable``; ``bad_versions_answered``: answers of the two
         bad versions; ``bad_versions``: what was said of each; ``memory_after_first_mb``, ``memory_after_last_mb``
         (resident, after the first and last swap) and their ``memory_ratio``; ``memory_mb`` after each swap;
-        ``p50_ms``, ``p99_ms``, ``max_ms`` from when a request was due; ``swap_s``: median time of a swap.
+        ``requests_per_s`` that came to be, and ``p50_ms``, ``p99_ms``, ``max_ms`` from when each was due;
+        ``swap_s``: median time of a swap.
 
     Raises:
         ModelServerError: a swap did not come to an end.
@@ -119,9 +120,11 @@ def _report(seen: Traffic, versions: Versions) -> dict[str, Any]:
     answered = [answer for answer in seen.answers if not answer.failure]
     failures = Counter(answer.failure for answer in seen.answers if answer.failure)
     latencies_ms = [(answer.answered_s - answer.due_s) * 1e3 for answer in seen.answers]
+    ends_s = [answer.answered_s for answer in seen.answers]
     p50_ms, p99_ms = np.percentile(latencies_ms, (50, 99))
     return {
         "requests": len(seen.answers),
+        "requests_per_s": len(seen.answers) / (max(ends_s) - min(answer.due_s for answer in seen.answers)),
         "failed": failures.total() + seen.failed_looks,
         "failures": dict(failures.most_common(_FAILURES_SHOWN)),
         "wrong": sum(not answer.is_right for answer in answered),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from serving.cli.shadow import share_option
 from tidzam_platform.cli.output import (
     json_option,
     print_json,
@@ -23,6 +24,7 @@ from tidzam_platform.cli.output import (
 
 if TYPE_CHECKING:
     from serving.analysis import Hearing, Model
+    from serving.client import ModelClient
     from tidzam_platform.settings import Settings
 
 _EVENT_FIELDS = ("file", "channel", "start", "end", "class", "score", "generation")
@@ -44,6 +46,7 @@ _EVENT_FIELDS = ("file", "channel", "start", "end", "class", "score", "generatio
     "--generation", type=click.IntRange(1), help="With --local: this generation (default: the newest)."
 )
 @click.option("--server", help="Address of the model server, host:port (default: from the settings).")
+@share_option
 @click.pass_context
 def analyze(
     ctx: click.Context,
@@ -56,6 +59,7 @@ def analyze(
     local: bool,
     generation: int | None,
     server: str | None,
+    shadow: float | None,
 ) -> None:
     """Say what is heard in each FILE, channel by channel.
 
@@ -67,6 +71,7 @@ def analyze(
       ./tidzam analyze recording.opus
       ./tidzam analyze --local --json recording.opus | tail -n 1
       ./tidzam analyze --audacity --channel 2 recording.opus > labels.txt
+      ./tidzam analyze --shadow 1 recording.opus
     """
     from tidzam_platform.errors import AudioError
     from tidzam_platform.settings import load_settings
@@ -79,14 +84,16 @@ def analyze(
         raise click.UsageError("--windows goes with --json")
     if generation is not None and not local:
         raise click.UsageError("--generation goes with --local; a model server answers with what it serves")
+    if shadow is not None and local:
+        raise click.UsageError("--shadow goes through the model server, --local does not")
     settings = load_settings()
     heard: list[tuple[Path, Hearing]] = []
     unusable: list[dict[str, str]] = []
-    with _model(settings, local, generation, server) as model:
+    with _models(settings, local, generation, server, shadow) as model_for:
         for path in files:
             try:
                 _require_channel(path, channel)
-                heard.append((path, _hear(path, model, settings, with_windows)))
+                heard.append((path, _hear(path, model_for(path), settings, with_windows)))
             except AudioError as error:
                 if len(files) == 1:
                     raise
@@ -108,11 +115,24 @@ def analyze(
 
 
 @contextmanager
-def _model(settings: Settings, local: bool, generation: int | None, server: str | None) -> Iterator[Model]:
+def _models(
+    settings: Settings, local: bool, generation: int | None, server: str | None, shadow: float | None
+) -> Iterator[Callable[[Path], Model]]:
+    """What hears each file."""
     if local:
         from serving.local import open_generation
 
-        yield open_generation(settings.models_folder, generation)
+        model = open_generation(settings.models_folder, generation)
+        yield lambda _path: model
+        return
+    if shadow is not None:
+        from serving.shadow import ShadowedRecording, open_shadowing_client, wait_for_shadow
+
+        patience_s = 2 * settings.model_server.deadline_s
+        with open_shadowing_client(settings, shadow, address=server) as shadowing:
+            yield lambda path: ShadowedRecording(shadowing, path.name, patience_s)
+            wait_for_shadow(shadowing, patience_s)
+            _remark_on_shadow(shadowing)
         return
     from serving.client import ModelClient
 
@@ -122,7 +142,21 @@ def _model(settings: Settings, local: bool, generation: int | None, server: str 
         deadline_s=settings.model_server.deadline_s,
         max_message_mb=settings.model_server.max_message_mb,
     ) as client:
-        yield client
+        yield lambda _path: client
+
+
+def _remark_on_shadow(client: ModelClient) -> None:
+    counts = client.counts
+    remarks.print(
+        f"shadow: {counts.shadow_pairs} batches compared, "
+        f"{counts.shadow_dropped + counts.shadow_pending} dropped, {counts.shadow_failed} failed"
+    )
+    if counts.shadow_absent:
+        remarks.print(
+            f"{counts.shadow_absent} batches had no canary: give a generation that label with "
+            "./tidzam generation promote N --label canary --reason TEXT",
+            style="yellow",
+        )
 
 
 def _require_channel(path: Path, channel: int | None) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from serving.cli.shadow import shadow
 from tidzam_platform.cli.output import json_option, print_json, print_line, print_table, remarks
 from tidzam_platform.settings import load_settings
 
@@ -104,7 +105,9 @@ def remove_label(label: str, reason: str, by: str | None, as_json: bool) -> None
 @click.command()
 @json_option
 def service(as_json: bool) -> None:
-    """Show which generations serve, those on the disk, and the last changes.
+    """Show which generations serve, those on the disk, and the last changes; bring servers' files up to date.
+
+    Servers' files are those that TensorFlow Serving reads in models/serving of the data folder.
 
     \b
     Example:
@@ -198,7 +201,7 @@ def collect(keep: int | None, as_json: bool) -> None:
         print_line(f"removed: {', '.join(map(str, removed)) or 'nothing'}")
 
 
-COMMANDS: Final = (promote, rollback, retire, remove_label, service, history, collect)
+COMMANDS: Final = (promote, rollback, retire, remove_label, service, history, collect, shadow)
 
 
 def _repository() -> ModelRepository:

@@ -52,6 +52,10 @@ def serve(
     --json one line says the addresses and the generation once the first generation answers.
     """
     if as_gateway:
+        if rest_port is not None or not with_rest:
+            raise click.UsageError(
+                "--rest-port and --no-rest are the model server's: leave them out with --http"
+            )
         from serving.gateway import serve_http
 
         serve_http(host, port, as_json=as_json)

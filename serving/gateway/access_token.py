@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from serving.gateway.refusals import HttpRefusalError
+from tidzam_platform.crash_points import reach
 from tidzam_platform.errors import SettingsError
+from tidzam_platform.files import fsync_folder, partial_path, remove_leavings
 
 TOKEN_FILE: Final = "gateway_token"  # noqa: S105 - a name, no secret
 _TOKEN_BYTES: Final = 32
@@ -26,6 +28,7 @@ def make_token(secrets_folder: Path) -> str:
     path = secrets_folder / TOKEN_FILE
     try:
         secrets_folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        remove_leavings(secrets_folder)  # which a process that was killed may have left the token in
         if not path.exists():
             _create(path, secrets.token_urlsafe(_TOKEN_BYTES))
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
@@ -58,8 +61,7 @@ def require_token(authorization: str | None, token: str) -> None:
 
 def _create(path: Path, token: str) -> None:
     """Make the file whole or not at all; of two processes that start at once one wins."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
+    with partial_path(path.parent) as temporary:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="ascii") as file:
             file.write(token + "\n")
@@ -69,5 +71,5 @@ def _create(path: Path, token: str) -> None:
             path.hardlink_to(temporary)
         except FileExistsError:
             return
-    finally:
-        temporary.unlink(missing_ok=True)
+        reach("gateway.token_linked")
+        fsync_folder(path.parent)

@@ -16,6 +16,7 @@ from serving.gateway.openapi import openapi_document
 from serving.gateway.page import CONTENT_SECURITY_POLICY, render_page
 from serving.gateway.refusals import HttpRefusalError
 from serving.gateway.requests import to_refusal
+from serving.gateway.shadow_views import add_shadow_view
 from tidzam_platform.errors import TidzamError
 from tidzam_platform.settings import Settings
 
@@ -86,6 +87,7 @@ def _api(core: GatewayCore) -> Blueprint:
     api = Blueprint("api", __name__, url_prefix="/api/v1")
     add_detect_views(api, core)
     add_generation_views(api, core)
+    add_shadow_view(api, core)
     document = openapi_document()
     page = render_page(document)
 

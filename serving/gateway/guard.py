@@ -44,7 +44,10 @@ def require_known_caller(
         )
     if origin is None or method in _READING:
         return
-    came_from = urlsplit(origin).netloc.lower()
+    try:
+        came_from = urlsplit(origin).netloc.lower()
+    except ValueError:  # an open bracket, or characters that no address has
+        came_from = ""
     name = (_HOST.fullmatch(came_from) or {"name": ""})["name"]
     if came_from != (host or "").lower() and name not in {known.lower() for known in allowed_hosts}:
         raise HttpRefusalError(403, "foreign_origin", "a page of another site may not do this")

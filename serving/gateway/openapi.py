@@ -122,6 +122,17 @@ def openapi_document() -> dict[str, Any]:
             "/api/v1/generations": {
                 "get": _operation("Generations, their labels, and who changed them", "Generations", (409,))
             },
+            "/api/v1/shadow": {
+                "get": _operation(
+                    "What the canary said of windows that the stable generation answered",
+                    "Shadow",
+                    (400, 503),
+                    parameters=[
+                        _parameter(name, "query", FROM_ONE, "of this pair (default: the one compared last)")
+                        for name in ("stable", "canary")
+                    ],
+                )
+            },
             "/api/v1/generations/{generation}/promote": {
                 "post": _change(
                     "Put a generation into service, or make it the canary", "Promotion", _GENERATION

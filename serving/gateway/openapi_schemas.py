@@ -51,6 +51,14 @@ def envelope(data: Schema) -> Schema:
     return shape({"status": FROM_ONE, "message": TEXT, "count": COUNT, "data": data})
 
 
+_SIDES: Final = ("stable", "canary")
+_AGREEMENT: Final[dict[str, Schema]] = {
+    "windows": COUNT,
+    "quiet": COUNT,
+    "agreement": or_null(SCORE),
+    "leaf_agreement": or_null(SCORE),
+}
+
 SCHEMAS: Final[dict[str, Schema]] = {
     "Error": shape(
         {"error": TEXT, "code": TEXT},
@@ -116,6 +124,52 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "generations": array(ref("Generation")),
             "history": array(ref("Change")),
         }
+    ),
+    "ShadowPair": shape({"stable": FROM_ONE, "canary": FROM_ONE, "windows": COUNT, "last_at": TIME}),
+    "ShadowHour": shape({"hour": TIME, **_AGREEMENT}),
+    "ShadowClass": shape(
+        {
+            "class": TEXT,
+            **{f"{side}_windows": or_null(COUNT) for side in _SIDES},
+            **{f"{side}_rate": or_null(SCORE) for side in _SIDES},
+            "mean_difference": or_null(NUMBER),
+            "mean_absolute_difference": or_null(SCORE),
+            "largest_difference": or_null(SCORE),
+        },
+        description="How often it was decided, null where a generation does not know it; canary less stable.",
+    ),
+    "ShadowLatency": shape(dict.fromkeys(("mean_s", "p50_s", "p90_s", "p99_s"), or_null(SECONDS))),
+    "ShadowAnswer": shape({"class": TEXT, "score": SCORE}),
+    "ShadowDisagreement": shape(
+        {
+            "at": TIME,
+            "channel": TEXT,
+            "start": TEXT,
+            **{side: ref("ShadowAnswer") for side in _SIDES},
+            "scores": {
+                "type": "object",
+                "additionalProperties": shape({side: or_null(SCORE) for side in _SIDES}),
+            },
+        }
+    ),
+    "ShadowComparison": shape(
+        {
+            "stable": FROM_ONE,
+            "canary": FROM_ONE,
+            "first_at": TIME,
+            "last_at": TIME,
+            "batches": COUNT,
+            **_AGREEMENT,
+            "unusable": COUNT,
+            "classes": array(ref("ShadowClass")),
+            "latency": shape({side: ref("ShadowLatency") for side in _SIDES}),
+            "hours": array(ref("ShadowHour")),
+            "disagreements": array(ref("ShadowDisagreement")),
+        },
+        description="Agreement and differences leave out the windows that are quiet for both.",
+    ),
+    "Shadow": shape(
+        {"pairs": array(ref("ShadowPair")), "comparison": or_null(ref("ShadowComparison"))},
     ),
     "Promotion": shape(
         {

@@ -72,8 +72,7 @@ def received(request: Request, spool: Path, max_bytes: int, deadline: Deadline) 
     require_bytes(request.content_length or 0, max_bytes + ENVELOPE_BYTES)
     request.max_content_length = max_bytes + ENVELOPE_BYTES + 1  # above what the application may have set
     raw = raw_audio_of(request.args.to_dict(), request.mimetype, request.mimetype_params)
-    path = partial_path(spool)
-    try:
+    with partial_path(spool) as path:
         try:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 _fill(file, request, raw, max_bytes, deadline)
@@ -83,8 +82,6 @@ def received(request: Request, spool: Path, max_bytes: int, deadline: Deadline) 
                 507, "no_space", "the upload cannot be kept: the gateway's disk is full or broken"
             ) from error
         yield path
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def require_bytes(count: int, max_bytes: int) -> None:

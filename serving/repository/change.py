@@ -12,6 +12,7 @@ from tidzam_platform.errors import ModelRepositoryError
 STABLE: Final = "stable"
 CANARY: Final = "canary"
 LABELS: Final = (STABLE, CANARY)
+GATE: Final = "gate"  # in the history: the gate after a training, and nobody else
 
 PROMOTE: Final = "promote"
 ROLLBACK: Final = "rollback"
@@ -93,6 +94,13 @@ class Author:
         # As the file keeps it, so that what is returned now equals what the history says later.
         now = parse_utc(format_utc(utc_now()))
         return Change(now, action, label, version, previous, self.by.strip(), self.reason.strip())
+
+
+def person(by: str, reason: str) -> Author:
+    """Somebody who asks for a change; ModelRepositoryError if they call themselves ``gate``, or as for ``Author``."""
+    if by.strip().casefold() == GATE:
+        raise ModelRepositoryError(f"{by!r} stands for the gate after a training: say another name")
+    return Author(by, reason)
 
 
 def as_version(value: Any) -> int:

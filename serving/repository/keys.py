@@ -98,7 +98,7 @@ class SigningKeys:
         except InvalidSignature as error:
             raise ModelRepositoryError(
                 f"the manifest of {what} is not the one that was signed: somebody changed it, or the disk did; "
-                "remove this version and publish it again"
+                "publish it again"
             ) from error
 
     def _trusted(self) -> tuple[dict[str, Ed25519PublicKey], list[str]]:
@@ -159,18 +159,16 @@ class SigningKeys:
 
     def _write_private(self, data: bytes, path: Path) -> bool:
         """Write the key so that no other user can read it at any moment; False if there is one already."""
-        temporary = partial_path(self._folder)
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
+        with partial_path(self._folder) as temporary:
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.link(temporary, path)  # unlike a rename it replaces nothing
-        except FileExistsError:
-            return False
-        finally:
-            temporary.unlink()
+            try:
+                os.link(temporary, path)  # unlike a rename it replaces nothing
+            except FileExistsError:
+                return False
         fsync_folder(self._folder)
         return True
 

@@ -9,12 +9,11 @@ killed between the two leaves a configuration that lags behind: the next one tha
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from serving.repository import rules, server_files
-from serving.repository.change import STABLE, Author, Change
+from serving.repository.change import STABLE, Change, person
 from serving.repository.rules import AfterGate
 from serving.repository.state import State
 from serving.repository.state_file import read_state, write_state, write_text
@@ -90,7 +89,7 @@ class ModelRepository(VersionFolders):
             ModelRepositoryError: it cannot have that label.
             BusyError: somebody else has been changing the repository for very long.
         """
-        author = Author(by, reason)
+        author = person(by, reason)
         with self._locked_state() as before:
             self.path(version)  # whether it is there at all comes before what it is
             after, change = rules.promote(before, version, label, author)
@@ -98,18 +97,25 @@ class ModelRepository(VersionFolders):
             self._keep(before, after)
         return change
 
-    def introduce(self, version: int, after_gate: AfterGate) -> Change | None:
+    def introduce(self, version: int, after_gate: AfterGate, *, judged_beside: int | None) -> Change | None:
         """Do with a published generation what follows from its having passed the gate; None if that is nothing.
 
         The first one becomes stable, later ones what ``after_gate`` says. Done once: a version that was introduced,
         or is older than one that was introduced or promoted, is left as it is, so that publishing an old generation
         again never takes a label from a newer one, nor undoes a rollback.
 
+        Args:
+            version: one that is there.
+            after_gate: the setting ``model_repository.after_gate``.
+            judged_beside: the version that the gate compared it with; None if with none, or if that is not known.
+
         Raises:
             ModelRepositoryError: the version is not there, or damaged.
+            GateRefusedError: it would become stable, and another version is stable by now than the one it was
+                compared with.
         """
         with self._locked_state() as before:
-            after, change = rules.introduce(before, version, self.versions(), after_gate)
+            after, change = rules.introduce(before, version, self.versions(), after_gate, judged_beside)
             if change is not None:
                 self.verify(version)
             self._keep(before, after)
@@ -117,7 +123,7 @@ class ModelRepository(VersionFolders):
 
     def remove_label(self, label: str, *, by: str, reason: str) -> Change:
         """Take ``canary`` from the version that has it; ModelRepositoryError if none has, or for ``stable``."""
-        author = Author(by, reason)
+        author = person(by, reason)
         with self._locked_state() as before:
             after, change = rules.remove_label(before, label, author)
             self._keep(before, after)
@@ -138,7 +144,7 @@ class ModelRepository(VersionFolders):
             ModelRepositoryError: there is nothing to go back to, it is damaged, or another version than ``expected``
                 is stable.
         """
-        author = Author(by, reason)
+        author = person(by, reason)
         with self._locked_state() as before:
             after, change = rules.rollback(before, self.versions(), author, expected)
             if after is not before:
@@ -152,7 +158,7 @@ class ModelRepository(VersionFolders):
         Raises:
             ModelRepositoryError: it has a label or is in service, or there is no such version.
         """
-        author = Author(by, reason)
+        author = person(by, reason)
         with self._locked_state() as before:
             if version not in before.retired:
                 self.path(version)
@@ -172,17 +178,12 @@ class ModelRepository(VersionFolders):
         """
         if keep < 0:
             raise ModelRepositoryError(f"the newest {keep} versions cannot be kept: say 0 or more")
-        aside: list[Path] = []
-        try:
-            with self._locked_state() as state:
-                self._sync(state)  # servers first: a configuration that lags may name what goes now
-                removed = rules.garbage(state, self.versions(), keep)
-                for version in removed:
-                    aside.append(self._set_aside(version))  # noqa: PERF401 - those before one that fails count
-        finally:
-            for folder in aside:  # without the lock: large folders take their time
-                _delete(folder)
-                reach("repository.deleted")
+        # Deleted when the lock is free again: large folders take their time.
+        with contextlib.ExitStack() as aside, self._locked_state() as state:
+            self._sync(state)  # servers first: a configuration that lags may name what goes now
+            removed = rules.garbage(state, self.versions(), keep)
+            for version in removed:
+                aside.enter_context(self._set_aside(version))
         return removed
 
     def write_server_files(self, batching: BatchingSettings | None = None) -> list[Path]:
@@ -247,13 +248,6 @@ class ModelRepository(VersionFolders):
                 f"{error}. Nothing was changed. To go back further: ./tidzam generation retire {version}, "
                 "then roll back again"
             ) from error
-
-
-def _delete(folder: Path) -> None:
-    if folder.is_symlink():  # somebody made it: what it leads to is not ours
-        folder.unlink()
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _says(path: Path, text: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from serving.repository.change import (
     CANARY,
+    GATE,
     LABELS,
     PROMOTE,
     REMOVE_LABEL,
@@ -23,11 +24,10 @@ from serving.repository.change import (
 )
 from serving.repository.state import State
 from tidzam_platform.clock import format_utc
-from tidzam_platform.errors import ModelRepositoryError
+from tidzam_platform.errors import GateRefusedError, ModelRepositoryError
 
 AfterGate = Literal["stable", "canary", "nothing"]
 
-GATE: Final = "gate"
 FIRST_REASON: Final = "the first generation that passed the gate"
 PASSED_REASON: Final = "passed the gate"
 _MAX_HISTORY: Final = 1000  # entries; at one generation a day that is three years
@@ -124,12 +124,17 @@ def retire(state: State, version: int, available: Collection[int], author: Autho
 
 
 def introduce(
-    state: State, version: int, available: Collection[int], after_gate: AfterGate
+    state: State, version: int, available: Collection[int], after_gate: AfterGate, judged_beside: int | None
 ) -> tuple[State, Change | None]:
-    """What the gate does with a generation that it passed: once, and never with one older than it met before."""
+    """What the gate does with a generation that it passed: once, and never with one older than it met before.
+
+    Its verdict is on what it compared: it makes stable only what was ``judged_beside`` the one that it would replace.
+    A canary replaces nothing, so any verdict will do.
+    """
     if version <= state.newest_introduced or version in state.retired:
         return state, None
-    if state.version_of(STABLE) is None:
+    stable = state.version_of(STABLE)
+    if stable is None:
         if state.in_service(available) not in (
             None,
             version,
@@ -138,6 +143,11 @@ def introduce(
         return promote(state, version, STABLE, Author(GATE, FIRST_REASON))
     if after_gate == "nothing":
         return replace(state, newest_introduced=version), None
+    if after_gate == STABLE and judged_beside != stable:
+        raise GateRefusedError(
+            f"generation {version} was judged beside {judged_beside or 'none'}, and {stable} is stable by now: "
+            "run the gate again (./tidzam generation run --dataset VERSION)"
+        )
     return promote(state, version, after_gate, Author(GATE, PASSED_REASON))
 
 

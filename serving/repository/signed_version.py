@@ -6,6 +6,7 @@ from pathlib import Path
 
 from serving.manifest import (
     MANIFEST_PATH,
+    MEND,
     SIGNATURE_PATH,
     parse_manifest,
     read_plain_file,
@@ -31,10 +32,7 @@ def verify_version(folder: Path, version: int, keys: SigningKeys) -> None:
     """
     data = read_plain_file(folder / MANIFEST_PATH)
     if not (folder / SIGNATURE_PATH).exists():
-        raise ModelRepositoryError(
-            f"{folder} is not signed: remove it and publish the generation again (./tidzam generation run exports "
-            "what is trained already), which signs it"
-        )
+        raise ModelRepositoryError(f"{folder} is not signed: {MEND}, which signs it")
     keys.check(data, read_plain_file(folder / SIGNATURE_PATH), str(folder))
     manifest = parse_manifest(data, folder / MANIFEST_PATH)  # the very bytes whose signature was checked
     if manifest.version != version:

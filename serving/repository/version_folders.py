@@ -1,19 +1,20 @@
-"""Versions on the disk: each a folder that is whole, signed and never changes, or not there."""
+"""Versions on the disk: each a folder that is whole, signed and never changes, or not there.
+
+One that was damaged, or whose key is trusted no more, can be published again and is then replaced.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from serving.manifest import file_hashes, read_manifest
+from serving.manifest import read_manifest
 from serving.repository.keys import SigningKeys
 from serving.repository.signed_version import sign_version, verify_version
 from serving.signature import MODEL_NAME
@@ -82,25 +83,33 @@ class VersionFolders:
         """
         verify_version(self.path(version), version, self._keys)
 
+    def is_fit(self, version: int) -> bool:
+        """Whether ``version`` is there and ``verify`` finds nothing."""
+        try:
+            self.verify(version)
+        except ModelRepositoryError:
+            return False
+        return True
+
     @contextlib.contextmanager
     def staging(self) -> Iterator[Path]:
         """Yield a fresh folder on the repository's file system; what is left of it afterwards is removed."""
-        with self._locked():
-            folder = partial_path(self._root)
-            folder.mkdir()
-        try:
+        with contextlib.ExitStack() as held:
+            with self._locked():
+                folder = held.enter_context(partial_path(self._root))
+                folder.mkdir()
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def publish(self, version: int, staged: Path) -> Path:
         """Make ``staged`` (from ``staging``) the folder of ``version``, in one step; returns that folder.
 
         Every file is listed with its hash in the manifest, the manifest is signed, and all is on the disk before
-        the rename. Publishing what is already there is fine and changes nothing.
+        the rename. Publishing what is already there is fine and changes nothing. One that is there and that ``verify``
+        refuses is replaced, whatever it holds.
 
         Raises:
-            ModelRepositoryError: ``staged`` holds no SavedModel, or the version exists with other content.
+            ModelRepositoryError: ``staged`` holds no SavedModel, or the version exists, is fit, and has other content.
+            BusyError: somebody else has been changing the repository for very long.
         """
         if not (staged / _SAVED_MODEL).is_file():
             raise ModelRepositoryError(f"{staged} holds no {_SAVED_MODEL}: export the model there first")
@@ -111,17 +120,21 @@ class VersionFolders:
         sign_version(staged, version, self._keys)
         _fsync_tree(staged)
         reach("export.staged")
-        try:
-            staged.rename(target)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                raise ModelRepositoryError(f"{staged} cannot become {target}: {error.strerror}") from error
-            self.verify(version)
-            if read_manifest(target).sha256 != file_hashes(staged):
+        with contextlib.ExitStack() as aside, self._locked():
+            if not self.is_fit(version):
+                if os.path.lexists(target):
+                    aside.enter_context(self._set_aside(version))
+                try:
+                    staged.rename(target)
+                except OSError as error:
+                    raise ModelRepositoryError(
+                        f"{staged} cannot become {target}: {error.strerror}"
+                    ) from error
+            elif read_manifest(target).sha256 != read_manifest(staged).sha256:
                 raise ModelRepositoryError(
                     f"{target} exists with other content: a version never changes, publish under a new number"
-                ) from error
-        fsync_folder(self.base_path)
+                )
+            fsync_folder(self.base_path)
         reach("export.published")
         return target
 
@@ -159,18 +172,20 @@ class VersionFolders:
                 _LOG.warning("what was left in %s cannot be removed: %s", self._root, error)
             yield
 
-    def _set_aside(self, version: int) -> Path:
-        """Take a version out of service's sight in one step; returns the folder that is to be deleted."""
-        folder = partial_path(self._root)
-        try:
-            self._place(version).rename(folder)
-        except OSError as error:
-            raise ModelRepositoryError(
-                f"{self._place(version)} cannot be removed: {error.strerror}"
-            ) from error
-        fsync_folder(self.base_path)
-        reach("repository.set_aside")
-        return folder
+    @contextlib.contextmanager
+    def _set_aside(self, version: int) -> Iterator[None]:
+        """Take a version out of service's sight in one step; at the end it is deleted."""
+        with partial_path(self._root) as folder:
+            try:
+                self._place(version).rename(folder)
+            except OSError as error:
+                raise ModelRepositoryError(
+                    f"{self._place(version)} cannot be removed: {error.strerror}"
+                ) from error
+            fsync_folder(self.base_path)
+            reach("repository.set_aside")
+            yield
+        reach("repository.deleted")
 
 
 def _fsync_tree(folder: Path) -> None:

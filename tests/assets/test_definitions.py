@@ -14,7 +14,10 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {"recordings", "dataset", "classifier", "generation", "detections"}
-JOBS = {"make_generation", "index_archive", "hear_archive"}
+JOBS = {
+    *("make_generation", "index_archive", "hear_archive"),
+    *("promote_generation", "rollback_generation"),
+}
 
 
 def test_keys_checks_jobs_and_partitions_are_as_known() -> None:

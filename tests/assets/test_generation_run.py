@@ -19,7 +19,7 @@ def test_the_answer_tells_generation_dataset_evaluation_and_gate(trained_home: T
     answer = trained_home.answer
     assert answer["generation"] == 1
     assert answer["dataset"]["clips"] == 72
-    assert answer["gate"] == {"passed": True, "reasons": []}
+    assert answer["gate"] == {"passed": True, "reasons": [], "incumbent": None}
     assert answer["served"] is False, "no model server runs"
     evaluation = answer["evaluation"]
     assert set(evaluation["per_class"]) == set(evaluation["classes"])
@@ -107,6 +107,7 @@ def test_one_expert_is_trained_and_the_others_are_carried_over(trained_copy: Tra
     made = run_here(["generation", "run", "--expert", "birds", "--json"], trained_copy.folder, env=lenient)
     assert made.returncode == 0, made.stderr
     assert last_line(made.stdout)["generation"] == 2
+    assert last_line(made.stdout)["gate"]["incumbent"] == 1, "what it was compared with"
     with open_home(trained_copy.folder).catalog.reading() as session:
         first, second = (session.get_one(Generation, number).manifest["experts"] for number in (1, 2))
     assert set(first) == set(second) == {"selector", "birds", "insects"}

@@ -105,7 +105,10 @@ def test_log_mel_equals_librosa(name: str, kind: str, gain_db: float, seed: int)
     ours = np.asarray(log_mel(audio[np.newaxis], front_end))[0]
     assert ours.shape == (front_end.patch_frames, front_end.bands)
     expected = np.log(librosa_mel(audio, front_end).T + front_end.floor)
-    np.testing.assert_allclose(ours, expected, atol=1e-3, rtol=0)
+    # 70 dB below the loudest band a spectrum of float32 is rounding, librosa's as well as ours.
+    is_heard = expected > expected.max() - 70 / 10 * np.log(10)
+    np.testing.assert_allclose(ours[is_heard], expected[is_heard], atol=1e-3, rtol=0)
+    np.testing.assert_allclose(ours, expected, atol=1e-2, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["default", "tidzam", "nordby"])

@@ -9,7 +9,9 @@ import pytest
 from serving.publishing import publish_generation
 from serving.repository import ModelRepository
 from tests.support.small_site import TrainedHome
-from tidzam_platform.errors import ModelRepositoryError
+from tidzam_platform.catalog.generations import get_generation, set_verdict
+from tidzam_platform.catalog.tables import Generation
+from tidzam_platform.errors import GateRefusedError, ModelRepositoryError
 from tidzam_platform.home import Home
 from tidzam_platform.settings import load_settings
 
@@ -60,3 +62,54 @@ def test_what_was_retired_and_removed_is_not_exported_again(opened, repository):
     with pytest.raises(ModelRepositoryError, match=r"retired by ada \(wrong labels\)"):
         publish_generation(opened, 1)
     assert repository.versions() == [2]
+
+
+@pytest.mark.parametrize("fault", ["revoked key", "flipped bit"])
+def test_what_no_server_would_load_is_exported_again_and_keeps_its_label(opened, repository, fault):
+    if fault == "revoked key":
+        secrets = opened.settings.home / "secrets"
+        shutil.rmtree(secrets / "trusted_model_keys")
+        (secrets / "model_signing_key").unlink()
+    else:
+        (path,) = (repository.path(1) / "variables").glob("*.data-*")
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    history = repository.history()
+    with pytest.raises(ModelRepositoryError):
+        repository.verify(1)
+    assert publish_generation(opened, 1) == repository.path(1)
+    repository.verify(1)
+    assert repository.labels() == {"stable": 1}
+    assert repository.history() == history
+
+
+@pytest.mark.parametrize("verdict", ["of an older Tidzam", "beside none"])
+def test_a_verdict_beside_another_than_the_stable_one_gives_no_label(
+    opened, repository, monkeypatch, verdict
+):
+    with repository.staging() as staged:
+        shutil.copytree(repository.path(1), staged, dirs_exist_ok=True)
+        repository.publish(2, staged)
+    with opened.catalog.session() as session:
+        first = session.get_one(Generation, 1)
+        gate = {"passed": True, "reasons": []} | ({"incumbent": None} if verdict == "beside none" else {})
+        columns = {name: getattr(first, name) for name in ("dataset_version", "evaluation", "made_at")}
+        session.add(
+            Generation(
+                number=2,
+                fingerprint="2" * 64,
+                state="candidate",
+                manifest={**first.manifest, "gate": gate},
+                **columns,
+            )
+        )
+    monkeypatch.setenv("TIDZAM_MODEL_REPOSITORY__AFTER_GATE", "stable")
+    opened = Home.open(load_settings())
+    with pytest.raises(GateRefusedError, match="2 was judged beside none, and 1 is stable by now"):
+        publish_generation(opened, 2)
+    assert repository.labels() == {"stable": 1}
+    set_verdict(opened.catalog, 2, True, (), 1)
+    assert get_generation(opened.catalog, 2).manifest["gate"]["incumbent"] == 1
+    publish_generation(opened, 2)
+    assert repository.labels() == {"stable": 2}

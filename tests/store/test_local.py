@@ -37,7 +37,7 @@ def test_a_put_that_was_killed_leaves_nothing_visible(tmp_path: Path, before: by
     assert list(store.keys()) == ([] if before is None else ["a/b"])
     if before is not None:
         assert store.get_bytes("a/b") == before
-    assert len(list((tmp_path / PARTIAL_FOLDER).iterdir())) == 1
+    assert any((tmp_path / PARTIAL_FOLDER).iterdir())
     LocalStore(tmp_path)
     assert list((tmp_path / PARTIAL_FOLDER).iterdir()) == []
 

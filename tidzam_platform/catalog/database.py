@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from tidzam_platform.errors import CatalogError, SettingsError
 
-SCHEMA_HEAD: Final = "0001"  # newest file in migrations/versions; a test holds the two together
+SCHEMA_HEAD: Final = "0002"  # newest file in migrations/versions; a test holds the two together
 _SQLITE_BUSY_MS: Final = 30_000  # writers of other processes are awaited this long
 _READ_ONLY: Final = "tidzam_read_only"
 _SUPPORTED: Final = "write sqlite:///path or postgresql://user:password@host/name"
@@ -102,12 +103,23 @@ def parsed_url(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
+class _LeaveOutInterrupts(logging.Filter):
+    """Ctrl-C while a connection is closed is no error of the pool, which would log it with its trace."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt))
+
+
+_NO_INTERRUPTS: Final = _LeaveOutInterrupts()
+
+
 def _engine(parsed: URL) -> Engine:
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed, pool_pre_ping=True)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed)
+    logging.getLogger(f"sqlalchemy.pool.impl.{type(engine.pool).__name__}").addFilter(_NO_INTERRUPTS)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin)
     return engine

@@ -58,11 +58,14 @@ def newest_exported(catalog: Catalog) -> Generation | None:
         )
 
 
-def set_verdict(catalog: Catalog, number: int, passed: bool, reasons: tuple[str, ...]) -> None:
-    """Keep the gate's verdict; an exported generation stays what it is."""
+def set_verdict(
+    catalog: Catalog, number: int, passed: bool, reasons: tuple[str, ...], incumbent: int | None
+) -> None:
+    """Keep the gate's verdict, and the generation that it compared with; an exported generation stays what it is."""
     with catalog.session() as session:
         generation = session.get_one(Generation, number)
-        generation.manifest = {**generation.manifest, "gate": {"passed": passed, "reasons": list(reasons)}}
+        verdict = {"passed": passed, "reasons": list(reasons), "incumbent": incumbent}
+        generation.manifest = {**generation.manifest, "gate": verdict}
         if generation.state != EXPORTED:
             generation.state = CANDIDATE if passed else REFUSED
 

@@ -181,3 +181,38 @@ class DetectionFile(Table):
     store_key: Mapped[str]
     detections: Mapped[int]
     made_at: Mapped[datetime]
+
+
+class ShadowHour(Table):
+    """What a stable generation and a canary said of the same windows within an hour (UTC), counted.
+
+    The row of a pair whose hour is 1970-01-01T00:00Z sums up the hours that are too old to be kept one by one.
+    Generations are those of the model server; the catalog need not know them.
+    """
+
+    __tablename__ = "shadow_hours"
+    stable: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    canary: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    windows: Mapped[int] = mapped_column(BigInteger)
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    figures: Mapped[dict[str, Any]]  # see serving.shadow.figures
+
+
+class ShadowDisagreement(Table):
+    """A window for which both decided differently; only the newest of a pair are kept."""
+
+    __tablename__ = "shadow_disagreements"
+    __table_args__ = (Index("ix_shadow_disagreements_pair", "stable", "canary", "id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stable: Mapped[int]
+    canary: Mapped[int]
+    at: Mapped[datetime]  # when they were compared
+    channel: Mapped[str]
+    start: Mapped[str]  # of the window: a time in UTC, or seconds into a file
+    stable_class: Mapped[str]
+    stable_score: Mapped[float]
+    canary_class: Mapped[str]
+    canary_score: Mapped[float]
+    scores: Mapped[dict[str, Any]]  # class path: [of stable, of canary]

@@ -130,8 +130,7 @@ def _claim(folder: Path) -> None:
 
 def _make(folder: Path, seed: int, size: SiteSize, fingerprint: str, progress: Progress) -> None:
     files.remove_leavings(folder)
-    staging = files.partial_path(folder)
-    try:
+    with files.partial_path(folder) as staging:
         _write(staging, seed, size, progress)
         crash_points.reach("made_site.staged")
         (folder / _COMPLETE).unlink(missing_ok=True)
@@ -141,8 +140,6 @@ def _make(folder: Path, seed: int, size: SiteSize, fingerprint: str, progress: P
             (staging / part).replace(folder / part)
             files.fsync_folder(folder)
             crash_points.reach("made_site.moved")
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     complete = {"fingerprint": fingerprint, "bytes": _sizes(folder)}
     files.write_whole(folder / _COMPLETE, json.dumps(complete, indent=1).encode())
 

@@ -84,7 +84,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Answer 408 to a request that has been arriving for longer than ``limit_s``; called by the loop's thread."""
         with self.requests_lock:
             request, now_s = self.request, time.monotonic()
-            if self.requests:  # while earlier ones of this connection are answered, waitress does not read on
+            if len(self.requests) > self.adj.channel_request_lookahead:  # waitress does not read on meanwhile
                 self.began_s = now_s
             if request is None or now_s - self.began_s <= limit_s:
                 return
@@ -92,7 +92,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             request.completed = True
             self.request = None
             self.requests.append(request)
-            self.server.add_task(self)
+            if len(self.requests) == 1:  # else whoever answers the one before goes on to this one
+                self.server.add_task(self)
 
 
 class WsgiServer(TcpWSGIServer):  # type: ignore[misc]

@@ -23,10 +23,12 @@ from tidzam_platform.errors import TrainingError
 from tidzam_platform.operations.ports import free_port
 from tidzam_platform.settings import PROJECT_ROOT, TrainingSettings
 
-QUICK = TrainingSettings(max_epochs=3, patience=3, windows_per_epoch=256, batch_size=32, learning_rate=5e-3)
+QUICK = TrainingSettings(max_epochs=3, patience=3, windows_per_epoch=256, batch_size=32, learning_rate=1e-3)
 DEADLINE_S = 240.0  # on a machine that others use too; alone it takes ten
-# Sums in another order differ in the last digit, and each step of training makes more of it.
-FIRST_EPOCH_RTOL = 1e-5
+# Sums in another order differ in the last digit, and each step of training makes more of it: Adam divides a gradient
+# that is hardly there by its own size. So the loss of the first steps is nearly the same, the weights after them less.
+FIRST_STEPS_RTOL = 2e-5
+FIRST_EPOCH_RTOL = 1e-3
 LATER_RTOL = 1e-2
 HALF_RTOL = 2e-2  # of the losses of an epoch in float16
 
@@ -217,7 +219,8 @@ def test_workers_meet_before_tensorflow_computes() -> None:
 
 def _assert_alike(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert one["losses"].shape == (QUICK.max_epochs, 2)
-    np.testing.assert_allclose(one["losses"][0], other["losses"][0], rtol=FIRST_EPOCH_RTOL)
+    np.testing.assert_allclose(one["losses"][0, 0], other["losses"][0, 0], rtol=FIRST_STEPS_RTOL)
+    np.testing.assert_allclose(one["losses"][0, 1], other["losses"][0, 1], rtol=FIRST_EPOCH_RTOL)
     np.testing.assert_allclose(one["losses"], other["losses"], rtol=LATER_RTOL)
     assert one["losses"][-1, 1] < one["losses"][0, 1]
     for name, values in one.items():

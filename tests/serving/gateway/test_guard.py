@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from serving.gateway import create_gateway_app
@@ -17,6 +17,7 @@ from serving.gateway.access_token import TOKEN_FILE, make_token, require_token
 from serving.gateway.guard import require_known_caller
 from serving.gateway.hearing import GatewayCore
 from serving.gateway.refusals import HttpRefusalError
+from tests.support.crash import run_and_crash
 from tidzam_platform.errors import SettingsError
 from tidzam_platform.settings import GatewaySettings, Settings
 
@@ -75,6 +76,9 @@ def test_programs_and_our_own_pages_may_send(host: str, origin: str | None) -> N
         "http://127.0.0.1:3000",
         "http://127.0.0.1:8502.evil.example",
         "file://",
+        "http://[",
+        "http://[::1",
+        "http://a\u2100b",
     ],
 )
 def test_pages_of_other_sites_may_not_send(origin: str) -> None:
@@ -82,6 +86,14 @@ def test_pages_of_other_sites_may_not_send(origin: str) -> None:
         require_known_caller("POST", "127.0.0.1:8502", origin, KNOWN)
     assert refused.value.status == 403
     require_known_caller("GET", "127.0.0.1:8502", origin, KNOWN)  # they cannot read the answer
+
+
+@given(st.text() | st.text("htp:/[]@.1").map("http://".__add__))
+def test_whatever_a_foreign_origin_is_it_is_refused(origin: str) -> None:
+    assume("127.0.0.1:8502" not in origin and KNOWN[0] not in origin.lower())
+    with pytest.raises(HttpRefusalError) as refused:
+        require_known_caller("POST", "127.0.0.1:8502", origin, KNOWN)
+    assert refused.value.status == 403
 
 
 @pytest.fixture
@@ -105,7 +117,8 @@ def test_every_path_looks_at_the_host(app: Flask, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/api/v1/detect", "/detect/binary", "/api/v1/generations/rollback"])
 def test_every_path_that_does_something_looks_at_the_origin(app: Flask, path: str) -> None:
-    assert app.test_client().post(path, headers={"Origin": "https://evil.example"}).status_code == 403
+    for origin in ("https://evil.example", "http://["):
+        assert app.test_client().post(path, headers={"Origin": origin}).status_code == 403
 
 
 def test_the_token_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
@@ -115,8 +128,21 @@ def test_the_token_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE((folder / TOKEN_FILE).stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert make_token(folder) == token
-    assert [path.name for path in folder.iterdir()] == [TOKEN_FILE]
+    assert files_below(folder) == [TOKEN_FILE]
     assert make_token(tmp_path / "another") != token
+
+
+def files_below(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_process_killed_while_it_makes_the_token_leaves_no_second_copy(home: Settings) -> None:
+    run_and_crash(["serve", "--http", "--port", "0"], "gateway.token_linked", home.home)
+    folder = home.home / "secrets"
+    made = (folder / TOKEN_FILE).read_text().strip()
+    assert len(files_below(folder)) > 1
+    assert make_token(folder) == made
+    assert files_below(folder) == [TOKEN_FILE]
 
 
 def test_processes_that_start_at_once_agree_on_a_token(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 
+from serving.cli.serve import serve as serve_command
 from serving.gateway import create_gateway_app
 from serving.gateway.hearing import GatewayCore
 from serving.gateway.http_server import HttpServer
@@ -160,3 +162,36 @@ def test_a_sender_who_hangs_up_is_noticed(app: Flask) -> None:
         assert not seen.wait(0.2), "it is still there"
     assert seen.wait(20)
     assert server.stop()
+
+
+def test_a_second_request_that_never_ends_is_cut_off_while_the_first_is_answered(app: Flask) -> None:
+    entered, leave, calls = threading.Event(), threading.Event(), []
+
+    @app.get("/slow")
+    def slow() -> str:
+        calls.append(1)
+        entered.set()
+        assert leave.wait(60)
+        return "done"
+
+    server = HttpServer(app, GatewaySettings(receive_s=1.0), host=HOST, port=0)
+    server.start()
+    with connect(server) as sender:
+        sender.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert entered.wait(20)
+        sender.sendall(b"POST /ping HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nslow")
+        (channel,) = server._server.active_channels.values()
+        wait_for(lambda: len(channel.requests) == 2, "the second one is given up")
+        leave.set()
+        answer = b"".join(iter(lambda: sender.recv(1 << 16), b""))
+    assert calls == [1]
+    assert answer.count(b"done") == 1
+    assert b" 408 " in answer.split(b"done")[1]
+    assert server.stop()
+
+
+@pytest.mark.parametrize("option", [["--rest-port", "0"], ["--no-rest"]])
+def test_options_of_the_model_server_are_refused(option: list[str]) -> None:
+    answer = CliRunner().invoke(serve_command, ["--http", *option])
+    assert answer.exit_code == 2
+    assert "--rest-port and --no-rest" in answer.output

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from serving.repository import Change, ModelRepository
 from tests.serving.repository.test_server_files import policy
 from tests.serving.repository.tiny_versions import WHY, publish
-from tidzam_platform.errors import ModelRepositoryError
+from tidzam_platform.errors import GateRefusedError, ModelRepositoryError
 
 VERSIONS = st.integers(1, 7)
 LABELS = st.sampled_from(["stable", "canary"])
@@ -83,17 +83,32 @@ class Repository(RuleBasedStateMachine):
         if allowed:
             self.label(version, label)
 
-    @rule(version=VERSIONS, after_gate=st.sampled_from(["stable", "canary", "nothing"]))
-    def introduce(self, version: int, after_gate: str) -> None:
+    @rule(
+        version=VERSIONS,
+        after_gate=st.sampled_from(["stable", "canary", "nothing"]),
+        others=st.none() | VERSIONS,
+        beside_stable=st.booleans(),
+    )
+    def introduce(self, version: int, after_gate: str, others: int | None, beside_stable: bool) -> None:
         if version not in self.there:
             return
-        self.repository.introduce(version, after_gate)  # type: ignore[arg-type]
+        stable = self.labels.get("stable")
+        beside = stable if beside_stable else others
+        try:
+            self.repository.introduce(version, after_gate, judged_beside=beside)  # type: ignore[arg-type]
+        except GateRefusedError:
+            assert stable not in (None, beside)
+            assert after_gate == "stable"
+            assert version > self.introduced
+            assert version not in self.retired
+            return
         if version <= self.introduced or version in self.retired:
             return
         if "stable" not in self.labels:
             if version == self.serving():
                 self.label(version, "stable")
             return
+        assert after_gate != "stable" or beside == stable, "what is replaced was compared with"
         self.introduced = version
         if after_gate != "nothing":
             self.label(version, after_gate)

@@ -56,9 +56,9 @@ def test_rollback_from_a_named_version(home, promoted):
 
 
 def test_the_label_after_the_gate_is_given_once(home, promoted):
-    code = "repository.introduce(3, 'canary')"
+    code = "repository.introduce(3, 'canary', judged_beside=1)"
     assert run_python(code, home.home, crash_at=BETWEEN) == -signal.SIGKILL
-    promoted.introduce(3, "canary")
+    promoted.introduce(3, "canary", judged_beside=1)
     assert promoted.labels() == {"stable": 1, "canary": 3}
     assert [change.by for change in promoted.history()] == ["ada", "gate"]
     assert_tidy(home.models_folder)

@@ -31,10 +31,10 @@ def test_what_is_kept_counts_neither_labelled_nor_retired_ones(with_versions):
 
 def test_a_version_that_was_published_a_moment_ago_waits_for_the_gate(with_versions):
     repository = with_versions(1, 2)
-    repository.introduce(2, "stable")
+    repository.introduce(2, "stable", judged_beside=None)
     publish(repository, 3)
     assert repository.collect_garbage(0) == [1]
-    assert repository.introduce(3, "stable") is not None
+    assert repository.introduce(3, "stable", judged_beside=2) is not None
     repository.promote(2, **WHY)
     assert repository.collect_garbage(0) == []  # 2 is stable, rollback goes to 3
 

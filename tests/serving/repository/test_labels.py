@@ -9,7 +9,7 @@ import pytest
 from serving.repository import ModelRepository
 from tests.serving.repository.tiny_versions import WHY, publish, publish_all
 from tidzam_platform.clock import utc_now
-from tidzam_platform.errors import ModelRepositoryError
+from tidzam_platform.errors import GateRefusedError, ModelRepositoryError
 
 
 @pytest.fixture
@@ -117,6 +117,8 @@ def test_the_canary_can_be_taken_away_and_stable_cannot(four):
     [
         ("", "why", "say who"),
         ("ada", " \n", "say why"),
+        ("gate", "why", "say another name"),
+        (" Gate ", "why", "say another name"),
         ("a" * 201, "why", "at most 200"),
         ("ada", "w" * 2001, "at most 2000"),
     ],
@@ -125,6 +127,16 @@ def test_who_and_why_must_be_said_and_be_short(four, by, reason, message):
     with pytest.raises(ModelRepositoryError, match=message):
         four.promote(2, by=by, reason=reason)
     assert four.labels() == {}
+    promote(four, 1)
+    promote(four, 2, label="canary")
+    for change in (
+        lambda: four.remove_label("canary", by=by, reason=reason),
+        lambda: four.rollback(by=by, reason=reason),
+        lambda: four.retire(4, by=by, reason=reason),
+    ):
+        with pytest.raises(ModelRepositoryError, match=message):
+            change()
+    assert (four.labels(), four.retired()) == ({"stable": 1, "canary": 2}, [])
 
 
 def test_any_text_can_be_a_reason(four):
@@ -303,7 +315,7 @@ class TestAfterTheGate:
         for version, after_gate in enumerate(("nothing", "canary", "stable"), 1):
             fresh = ModelRepository(repository.base_path.parent.with_name(after_gate) / "models")
             publish(fresh, version)
-            change = fresh.introduce(version, after_gate)
+            change = fresh.introduce(version, after_gate, judged_beside=None)
             assert change is not None
             assert (change.by, change.reason) == ("gate", "the first generation that passed the gate")
             assert fresh.labels() == {"stable": version}
@@ -317,44 +329,65 @@ class TestAfterTheGate:
         ],
     )
     def test_later_ones_become_what_the_setting_says_once(self, four, after_gate, labels):
-        four.introduce(4, "nothing")  # nothing newer may be served
+        four.introduce(4, "nothing", judged_beside=None)  # nothing newer may be served
         promote(four, 1)
         publish_all(four, 5)
         expected = {label: {2: 5}.get(version, version) for label, version in labels.items()}
-        four.introduce(5, after_gate)
+        four.introduce(5, after_gate, judged_beside=1)
         assert four.labels() == expected
         history = four.history()
         for setting in ("stable", "canary", "nothing"):
-            assert four.introduce(5, setting) is None
+            assert four.introduce(5, setting, judged_beside=1) is None
         assert four.labels() == expected
         assert four.history() == history
 
+    @pytest.mark.parametrize("judged_beside", [None, 1, 3])
+    def test_it_becomes_stable_only_on_a_verdict_beside_the_one_that_is_stable(self, four, judged_beside):
+        promote(four, 1, 2)
+        history = four.history()
+        judged = judged_beside or "none"
+        with pytest.raises(
+            GateRefusedError, match=f"judged beside {judged}, and 2 is stable by now: run the"
+        ):
+            four.introduce(4, "stable", judged_beside=judged_beside)
+        assert (four.labels(), four.history()) == ({"stable": 2}, history)
+        assert four.introduce(4, "stable", judged_beside=2) is not None  # the gate judged again
+        assert four.labels() == {"stable": 4}
+
+    @pytest.mark.parametrize(
+        ("after_gate", "labels"), [("canary", {"stable": 2, "canary": 4}), ("nothing", {"stable": 2})]
+    )
+    def test_what_replaces_nothing_needs_no_new_verdict(self, four, after_gate, labels):
+        promote(four, 1, 2)
+        four.introduce(4, after_gate, judged_beside=1)
+        assert four.labels() == labels
+
     def test_an_old_generation_takes_the_label_from_no_newer_one(self, four):
-        four.introduce(4, "stable")
+        four.introduce(4, "stable", judged_beside=None)
         for version in (1, 2, 3, 4):
-            assert four.introduce(version, "stable") is None
+            assert four.introduce(version, "stable", judged_beside=4) is None
         assert four.labels() == {"stable": 4}
 
     def test_publishing_again_undoes_no_rollback_and_no_promotion_by_hand(self, four):
-        four.introduce(4, "stable")
+        four.introduce(4, "stable", judged_beside=None)
         promote(four, 2)
-        assert four.introduce(4, "stable") is None
+        assert four.introduce(4, "stable", judged_beside=2) is None
         four.rollback(**WHY)
         promote(four, 3)
         publish_all(four, 6, 5)
         promote(four, 6)
-        assert four.introduce(5, "stable") is None
+        assert four.introduce(5, "stable", judged_beside=6) is None
         assert four.labels() == {"stable": 6}
 
     def test_an_older_one_does_not_become_the_first_while_a_newer_one_serves(self, four):
-        assert four.introduce(2, "stable") is None
+        assert four.introduce(2, "stable", judged_beside=None) is None
         assert four.labels() == {}
-        change = four.introduce(4, "stable")
+        change = four.introduce(4, "stable", judged_beside=None)
         assert change is not None
         assert four.labels() == {"stable": 4}
 
     def test_a_retired_one_gets_no_label(self, four):
         promote(four, 1)
         four.retire(4, **WHY)
-        assert four.introduce(4, "stable") is None
+        assert four.introduce(4, "stable", judged_beside=1) is None
         assert four.labels() == {"stable": 1}

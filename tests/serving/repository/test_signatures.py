@@ -63,9 +63,7 @@ def test_the_signature_is_of_the_exact_bytes_of_the_manifest_as_openssl_checks_i
 def test_a_version_without_a_signature_says_what_to_do(repository):
     folder = publish(repository, 1)
     (folder / SIGNATURE_PATH).unlink()
-    with pytest.raises(
-        ModelRepositoryError, match="is not signed: remove it and publish the generation again"
-    ):
+    with pytest.raises(ModelRepositoryError, match="is not signed: publish the generation again"):
         repository.verify(1)
     verify_manifest(folder)  # its files are what the manifest says all the same
 
@@ -137,6 +135,17 @@ def test_files_that_hold_no_public_key_are_named_and_do_no_harm(repository, secr
     own.unlink()
     with pytest.raises(ModelRepositoryError, match=r"does not trust.*notes\.pem"):
         repository.verify(1)
+
+
+def test_versions_of_a_key_that_was_taken_away_are_signed_anew_by_publishing_them_again(repository, secrets):
+    for version in (1, 2):
+        publish(repository, version)
+    trusted(secrets)[0].unlink()
+    (secrets / HERE).unlink()
+    assert not repository.is_fit(1)
+    publish(repository, 1)
+    repository.verify(1)
+    assert not repository.is_fit(2), "the old key is trusted no more"
 
 
 def test_a_key_that_the_home_trusts_no_more_signs_nothing(repository, secrets):

@@ -1,15 +1,16 @@
-"""A version is whole or not there, and never changes."""
+"""A version is whole or not there, and never changes unless it is damaged."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 
 from serving.manifest import MANIFEST_PATH
-from tests.serving.repository.tiny_versions import publish, run_python, stage
+from tests.serving.repository.tiny_versions import publish, run_python, stage, start_python
 from tidzam_platform.errors import ModelRepositoryError
 
 
@@ -66,10 +67,47 @@ def test_a_version_never_changes(repository):
     assert everything_below(path) == before
 
 
-def test_publishing_over_a_damaged_version_says_that_it_is_damaged(repository):
-    (publish(repository, 1) / "saved_model.pb").write_text("gRaph")
-    with pytest.raises(ModelRepositoryError, match=r"saved_model\.pb is damaged"):
-        publish(repository, 1)
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda folder: (folder / "variables" / "variables.index").write_text("indey"),
+        lambda folder: (folder / MANIFEST_PATH).unlink(),
+        lambda folder: (shutil.rmtree(folder), folder.write_text("no folder")),
+    ],
+)
+def test_publishing_over_a_damaged_version_replaces_it(repository, spoil):
+    path = publish(repository, 1)
+    repository.promote(1, by="ada", reason="a test")
+    spoil(path)
+    assert not repository.is_fit(1)
+    assert publish(repository, 1, "another graph") == path
+    repository.verify(1)
+    assert (path / "saved_model.pb").read_text() == "another graph"
+    assert repository.labels() == {"stable": 1}
+    assert not any((repository.base_path.parent / ".partial").iterdir())
+
+
+@pytest.mark.parametrize("crash_at", ["repository.set_aside", "repository.deleted", "export.published"])
+def test_replacing_survives_kill_9_and_is_finished_by_the_same_command(home, repository, crash_at):
+    assert run_python(_PUBLISH, home.home) == 0
+    (repository.path(1) / "saved_model.pb").write_text("gRaph")
+    assert run_python(_PUBLISH, home.home, crash_at=crash_at) == -signal.SIGKILL
+    assert repository.versions() == ([] if crash_at == "repository.set_aside" else [1])
+    assert run_python(_PUBLISH, home.home) == 0
+    repository.verify(1)
+    assert not any((home.models_folder / ".partial").iterdir())
+
+
+def test_what_another_process_is_staging_is_not_swept_away(home, repository):
+    with start_python(_STAGE_SLOWLY, home.home) as other:
+        try:
+            staged = Path(other.stdout.readline().strip())
+            publish(repository, 1)
+            assert (staged / "saved_model.pb").exists()
+        finally:
+            other.kill()
+    publish(repository, 2)
+    assert not any((home.models_folder / ".partial").iterdir())
 
 
 def test_what_is_no_saved_model_is_not_published(repository):
@@ -116,6 +154,13 @@ def test_what_was_staged_and_not_published_is_removed(repository):
     assert repository.versions() == []
 
 
+_STAGE_SLOWLY = """
+import time
+with repository.staging() as staged:
+    (staged / "saved_model.pb").write_text("graph")
+    print(staged, flush=True)
+    time.sleep(60)
+"""
 _PUBLISH = """
 with repository.staging() as staged:
     (staged / "variables").mkdir()

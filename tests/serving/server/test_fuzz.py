@@ -27,7 +27,7 @@ from tests.support.tiny_model import WINDOW_FRAMES, some_audio
 
 LIMIT_MB = 4
 # 16 workers of each API with a few copies of a message; gRPC's and Python's own.
-BOUND_MB = 400
+BOUND_MB = 300
 CODE = grpc.StatusCode
 REFUSALS = {
     CODE.INVALID_ARGUMENT,
@@ -38,8 +38,9 @@ REFUSALS = {
 HTTP_REFUSALS = {400, 403, 404, 405, 411, 413, 415, 417, 421, 431, 501}
 
 # Five kinds of requests: 20,000 in all.
+SOME = 60
 some_and_all = pytest.mark.parametrize(
-    "number", [pytest.param(60, id="some"), pytest.param(4000, id="all", marks=pytest.mark.long)]
+    "number", [pytest.param(SOME, id="some"), pytest.param(4000, id="all", marks=pytest.mark.long)]
 )
 
 
@@ -124,8 +125,10 @@ def _assert_answers(server: Server, audio: np.ndarray, exported: Callable[[int],
     np.testing.assert_allclose(response.outputs["scores"].float_val, expected.ravel(), atol=1e-5)
 
 
-def run(strategy: st.SearchStrategy[Any], number: int, send: Callable[[Any], object]) -> Counter[object]:
-    """Send so many different requests; returns how often each code came."""
+def run(
+    strategy: st.SearchStrategy[Any], number: int, send: Callable[[Any], object], codes_due: set[object]
+) -> None:
+    """Send so many different requests; of many, each of ``codes_due`` is the answer of one at least."""
     codes = Counter[object]()
 
     @settings(
@@ -141,7 +144,7 @@ def run(strategy: st.SearchStrategy[Any], number: int, send: Callable[[Any], obj
 
     one()
     assert codes.total() >= number, "hypothesis ran out of requests"
-    return codes
+    assert codes.keys() >= codes_due if number > SOME else len(codes) > 1
 
 
 def parses(method: str, message: bytes) -> bool:
@@ -206,26 +209,25 @@ def assert_finite(answer: bytes) -> None:
 
 @some_and_all
 def test_bytes_that_are_no_message(server: Server, number: int) -> None:
-    codes = run(fuzz.raw_messages(), number, send_grpc(server))
-    assert {CODE.INTERNAL, CODE.INVALID_ARGUMENT, CODE.UNIMPLEMENTED} <= codes.keys()
+    codes = {CODE.INTERNAL, CODE.INVALID_ARGUMENT, CODE.UNIMPLEMENTED}
+    run(fuzz.raw_messages(), number, send_grpc(server), codes)
 
 
 @some_and_all
 def test_right_messages_with_bytes_changed(server: Server, number: int) -> None:
-    codes = run(fuzz.spoilt_messages(), number, send_grpc(server))
-    assert {CODE.INTERNAL, CODE.INVALID_ARGUMENT, CODE.UNIMPLEMENTED} <= codes.keys()
+    codes = {CODE.OK, CODE.INTERNAL, CODE.INVALID_ARGUMENT, CODE.UNIMPLEMENTED}
+    run(fuzz.spoilt_messages(), number, send_grpc(server), codes)
 
 
 @some_and_all
 def test_wrong_names_types_shapes_and_numbers_of_values(server: Server, number: int) -> None:
-    codes = run(fuzz.odd_protos(), number, send_grpc(server))
-    assert {CODE.INVALID_ARGUMENT, CODE.NOT_FOUND, CODE.FAILED_PRECONDITION} <= codes.keys()
+    codes = {CODE.INVALID_ARGUMENT, CODE.NOT_FOUND, CODE.FAILED_PRECONDITION}
+    run(fuzz.odd_protos(), number, send_grpc(server), codes)
 
 
 @some_and_all
 def test_any_numbers_as_audio(server: Server, number: int) -> None:
-    codes = run(fuzz.odd_audio(), number, send_grpc(server))
-    assert {CODE.OK, CODE.INVALID_ARGUMENT} <= codes.keys()
+    run(fuzz.odd_audio(), number, send_grpc(server), {CODE.OK, CODE.INVALID_ARGUMENT})
 
 
 @some_and_all
@@ -239,8 +241,7 @@ def test_deep_odd_and_broken_json(server: Server, number: int) -> None:
             assert json.loads(body).keys() == {"error"}
         return code
 
-    codes = run(fuzz.rest_requests(), number, send)
-    assert {200, 400} <= codes.keys()
+    run(fuzz.rest_requests(), number, send, {200, 400, 403, 404})
 
 
 @pytest.mark.parametrize("letter", ["x", "%", "\n", "\0", "é", "😀"])
