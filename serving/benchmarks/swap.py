@@ -62,8 +62,9 @@ def measure_swap(home: Path, plan: SwapPlan) -> dict[str, Any]:
     the server itself by HandleReloadConfigRequest. At two thirds the unfit one is promoted and rolled back.
 
     Returns:
-        ``swaps``, ``requests`` and ``failed`` among them (nobody tries twice); ``wrong``: answers that are not those
-        of the version which they name; ``answers_from_unavailable``; ``bad_versions_answered``: answers of the two
+        ``swaps``, ``requests``; ``failed``: those of them without an answer (nobody tries twice) and looks at the
+        versions' states without one; ``wrong``: answers that are not those of the version which they name;
+        ``answers_from_unavailable``; ``bad_versions_answered``: answers of the two
         bad versions; ``bad_versions``: what was said of each; ``memory_after_first_mb``, ``memory_after_last_mb``
         (resident, after the first and last swap) and their ``memory_ratio``; ``memory_mb`` after each swap;
         ``requests_per_s`` that came to be, and ``p50_ms``, ``p99_ms``, ``max_ms`` from when each was due;

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from serving.server.embedded import EmbeddedServer
+from serving.server.memory import leave_out_what_is_imported
+from tidzam_platform.classifiers.backend import load_tensorflow
 
 _LOG = logging.getLogger(__name__)
 _SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT})
@@ -90,6 +92,8 @@ class _Start:
 
     def _run(self) -> None:
         try:
+            load_tensorflow()
+            leave_out_what_is_imported()
             self._server.start()
             self._on_listening(self._server.address)
             generation = None

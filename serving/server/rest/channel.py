@@ -56,11 +56,14 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self.completed = not self._discards
             return taken
         consumed: int = super().received(data)
-        if self.completed and isinstance(self.error, RequestEntityTooLarge):
-            if not (self.expect_continue or self.chunked) and self.content_length <= _MAX_DISCARDED_BYTES:
+        if self.completed:
+            too_large = isinstance(self.error, RequestEntityTooLarge)
+            asked_first = self.expect_continue or self.chunked
+            if too_large and not asked_first and self.content_length <= _MAX_DISCARDED_BYTES:
                 self._discards = self.content_length
                 self.completed = False
-            self.expect_continue = False  # waitress would tell the client to go on
+            # All is here, or refused: waitress would tell the client to go on, and wait for more without end.
+            self.expect_continue = False
         return consumed
 
 

@@ -51,4 +51,5 @@ class OwnHostOnly:
             "address; let a proxy in front of it set Host to localhost, or listen with --host on another address"
         ).encode()
         start_response("403 Forbidden", [("Content-Type", JSON_TYPE), ("Content-Length", str(len(text)))])
-        return [text]
+        # A body after HEAD would be taken for the beginning of the next answer.
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [text]

@@ -43,7 +43,7 @@ def test_every_figure_is_there_and_they_agree(exported, home):
         assert 0 < row["p50_ms"] <= row["p99_ms"]
         assert 1 <= row["mean_batch"] <= row["clients"]
         assert row["client_cpu_ms"] > 0
-        assert 0 < row["overhead_cpu_ms"] < row["server_cpu_ms"]
+        assert row["overhead_cpu_ms"] < row["server_cpu_ms"]
     best = max(row["requests_per_s"] for row in report["clients"])
     assert report["ratio_saturated"] == pytest.approx(best / local["windows_per_s"])
     assert report["p99_limit_ms"] == pytest.approx(3 * local["batch_ms"])

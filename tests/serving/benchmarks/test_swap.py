@@ -19,7 +19,7 @@ def test_swaps_under_load_and_the_two_bad_ones(exported, home):
 
     publish_versions(home.home, versions, export)
     report = measure_swap(
-        home.home, SwapPlan(swaps=4, clients=3, rate_hz=60, pause_s=0.1, rest_s=0.3, versions=versions)
+        home.home, SwapPlan(swaps=4, clients=3, rate_hz=60, pause_s=0.3, rest_s=0.3, versions=versions)
     )
     assert report["failures"] == {}
     assert (report["failed"], report["wrong"]) == (0, 0)

@@ -217,7 +217,7 @@ _BODIES = st.one_of(
 _HEADERS = st.one_of(
     st.just({}),
     st.sampled_from([{"Content-Encoding": "gzip"}, {"Content-Type": "text/plain"}, {"Accept": "image/png"}]),
-    st.sampled_from([{"Host": "elsewhere.example"}, {"X-Long": "x" * 5_000}]),
+    st.sampled_from([{"Host": "elsewhere.example"}, {"X-Long": "x" * 5_000}, {"Expect": "100-continue"}]),
 )
 
 

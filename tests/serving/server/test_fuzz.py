@@ -291,6 +291,24 @@ def test_many_huge_requests_at_once(server: Server) -> None:
     assert set(codes[1 : len(requests)]) == {CODE.INVALID_ARGUMENT, CODE.RESOURCE_EXHAUSTED}
 
 
+@pytest.mark.parametrize("body", [b"", b"{}", b"[" * 70_000], ids=len)
+def test_a_client_that_asks_first_and_then_does_not_wait_is_answered(server: Server, body: bytes) -> None:
+    # RFC 9110, 10.1.1: the body may come with the headers, and a request without one should not ask.
+    request = fuzz.RestRequest("POST", "/v1/models/tidzam:predict", body, {"Expect": "100-continue"})
+    for _ in range(3):  # on one connection
+        code, answer = server.send_http(request)
+        assert code == 400, answer
+
+
+def test_a_refused_head_leaves_the_connection_in_order(server: Server) -> None:
+    for headers in ({"Host": "elsewhere.example"}, {}):
+        for path in ("/v1/models/tidzam", "/elsewhere"):
+            assert server.send_http(fuzz.RestRequest("HEAD", path, b"", headers))[1] == b""
+            code, answer = server.send_http(fuzz.RestRequest("GET", "/v1/models/tidzam", b"", {}))
+            assert code == 200
+            assert b"AVAILABLE" in answer
+
+
 def test_deep_json_of_megabytes(server: Server) -> None:
     size = (LIMIT_MB << 20) - 1000
     pieces = (b"[", b'{"a":', b"[[],", b'{"instances":', b"1,", b'"', b"[0,", b"\\", b"-", b" ")
