@@ -75,6 +75,7 @@ class Calls:
         self, once: Callable[[], Any], deadline: Deadline, retry: RetryPolicy, lane: Lane | None
     ) -> Any:
         last: ModelServerUnavailableError | None = None
+        no_room: ModelServerBusyError | None = None
         attempt = 0
         while True:
             attempt += 1
@@ -94,9 +95,14 @@ class Calls:
                 if attempt >= retry.max_attempts or not self._wait(retry.delay_s(attempt), deadline):
                     raise
             except ModelServerBusyError as error:
+                no_room = error
                 may_wait = retry.waits_for_room and is_queue_full(error)
                 if not may_wait or not self._wait(retry.delay_s(attempt), deadline):
                     raise
+            except ModelServerDeadlineError as error:
+                if no_room is None:
+                    raise
+                raise no_room from error  # the last attempt ran out of what the waiting had left
             self._counts.add("retries")
 
     def _wait(self, delay_s: float, deadline: Deadline) -> bool:

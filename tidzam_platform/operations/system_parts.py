@@ -143,6 +143,22 @@ PARTS: Final[tuple[SystemPart, ...]] = (
         needed_for="tests that no other file is opened",
         without="all other tests",
     ),
+    SystemPart(
+        name="curl",
+        program="curl",
+        package="curl",
+        kind="test",
+        needed_for="tests that call the HTTP APIs as people do",
+        without="all other tests",
+    ),
+    SystemPart(
+        name="node",
+        program="node",
+        package="nodejs",
+        kind="test",
+        needed_for="tests of the JavaScript example",
+        without="all other tests",
+    ),
 )
 
 USER_PARTS: Final = tuple(part for part in PARTS if part.kind != "test")

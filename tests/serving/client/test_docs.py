@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 
@@ -15,7 +13,7 @@ import pytest
 import serving.client
 from serving.client import ClientCounts
 from serving.server.embedded import EmbeddedServer
-from tests.support.parts import REQUIRE_VARIABLE, SKIP_REASON
+from tests.support.parts import require_part
 from tidzam_platform.settings import PROJECT_ROOT
 
 PAGE = (PROJECT_ROOT / "docs" / "model_client.md").read_text()
@@ -51,14 +49,11 @@ def test_the_python_examples_run(served, capsys):
 
 
 def test_the_javascript_example_runs(served, tmp_path):
-    node = shutil.which("node")
-    if node is None:
-        assert os.environ.get(REQUIRE_VARIABLE) != "1", "node is not installed"
-        pytest.skip(f"{SKIP_REASON}node")
+    node = require_part("node")
     (block,) = examples("javascript", served)
     script = tmp_path / "hear.mjs"
     script.write_text(block)
-    run = subprocess.run([node, str(script)], capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run([node, script], capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 0, run.stderr
     (heard,) = json.loads(run.stdout)
     assert heard["generation"] == 3

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Self
 import pytest
 
 from tests.support.crash import cli_environment
+from tests.support.parts import require_part
 
 DEADLINE_S = 60.0
 STOP_DEADLINE_S = 10.0
@@ -124,7 +125,16 @@ class GatewayProcess:
         """``curl ARGUMENTS``; the last one is the path."""
         *options, path = map(str, arguments)
         done = subprocess.run(
-            ["curl", "-sS", "--noproxy", "*", "-w", "\n%{http_code}", *options, self.url + path],
+            [
+                require_part("curl"),
+                "-sS",
+                "--noproxy",
+                "*",
+                "-w",
+                "\n%{http_code}",
+                *options,
+                self.url + path,
+            ],
             capture_output=True,
             timeout=DEADLINE_S,
             check=False,

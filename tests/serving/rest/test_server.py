@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-import shutil
 import socket
 import subprocess
 import threading
@@ -18,6 +17,7 @@ import pytest
 from serving.server.rest import RestServer, make_rest_app
 from serving.server.rest.hosts import is_own_host
 from tests.serving.rest.http_client import RestClient
+from tests.support.parts import require_part
 from tests.support.tiny_model import some_audio
 from tidzam_platform.errors import ProcessError
 
@@ -48,12 +48,13 @@ def post(body: bytes, *headers: str, path: str = f"{MODEL}:predict") -> bytes:
     return "\r\n".join([f"POST {path} HTTP/1.1", "Host: localhost", *headers, "", ""]).encode() + body
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_curl_is_answered(rest, tmp_path):
+    program = require_part("curl")
+
     def curl(*arguments: str) -> tuple[str, str]:
         """The body and the code of the answer."""
         run = subprocess.run(
-            ["curl", "--silent", "--show-error", "--noproxy", "*", "--write-out", "\n%{http_code}", *arguments],
+            [program, "--silent", "--show-error", "--noproxy", "*", "--write-out", "\n%{http_code}", *arguments],
             capture_output=True, check=True, text=True, timeout=30,
         )  # fmt: skip
         body, _, code = run.stdout.rpartition("\n")
