@@ -21,6 +21,7 @@ from tests.support.crash import cli_environment
 
 START_DEADLINE_S = 60.0  # TensorFlow's import on a machine that does other things too
 STOP_DEADLINE_S = 10.0
+_SERVE = [sys.executable, "-m", "tidzam_platform.cli", "serve", "--rest-port", "0"]
 _POLL_INTERVAL = {"TIDZAM_MODEL_SERVER__POLL_INTERVAL_S": "0.1"}
 
 
@@ -31,7 +32,17 @@ class ModelServerProcess:
         self.log = home / f"model-server-{time.monotonic_ns()}.log"
         with self.log.open("w") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tidzam_platform.cli", "serve", "--port", str(port), "--json"],
+                [
+                    sys.executable,
+                    "-m",
+                    "tidzam_platform.cli",
+                    "serve",
+                    "--port",
+                    str(port),
+                    "--rest-port",
+                    "0",
+                    "--json",
+                ],
                 env=cli_environment(home, {**_POLL_INTERVAL, **(env or {})}),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

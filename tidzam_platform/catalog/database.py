@@ -111,15 +111,17 @@ class _LeaveOutInterrupts(logging.Filter):
 
 
 _NO_INTERRUPTS: Final = _LeaveOutInterrupts()
+_POOLS: Final = ("NullPool", "QueuePool", "SingletonThreadPool", "StaticPool")
 
 
 def _engine(parsed: URL) -> Engine:
+    for pool in _POOLS:  # Dagster's as well as ours; a filter that is there already is not added again
+        logging.getLogger(f"sqlalchemy.pool.impl.{pool}").addFilter(_NO_INTERRUPTS)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed, pool_pre_ping=True)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed)
-    logging.getLogger(f"sqlalchemy.pool.impl.{type(engine.pool).__name__}").addFilter(_NO_INTERRUPTS)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin)
     return engine
