@@ -116,6 +116,7 @@ def test_leavings_of_the_dead_are_removed_and_those_of_the_living_kept(
     if prefix and (
         shutil.which("unshare") is None or subprocess.run([*prefix, "true"], check=False).returncode
     ):
+        # Only who is privileged may; what holds there holds of names alone, which the next test checks anywhere.
         pytest.skip("this system gives processes no numbers of their own (unshare)")
     with partial_path(tmp_path) as ours, _writing(tmp_path, *prefix) as living:
         ours.write_bytes(b"1")

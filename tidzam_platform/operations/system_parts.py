@@ -152,6 +152,15 @@ PARTS: Final[tuple[SystemPart, ...]] = (
         without="all other tests",
     ),
     SystemPart(
+        name="openssl",
+        program="openssl",
+        package="openssl",
+        kind="test",
+        needed_for="tests that others can check a signature of ours",
+        without="all other tests",
+        version_option="version",
+    ),
+    SystemPart(
         name="node",
         program="node",
         package="nodejs",

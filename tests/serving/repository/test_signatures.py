@@ -13,6 +13,7 @@ import pytest
 from serving.manifest import MANIFEST_PATH, SIGNATURE_PATH, verify_manifest, write_manifest
 from serving.repository import ModelRepository
 from tests.serving.repository.tiny_versions import publish, start_python
+from tests.support.parts import require_part
 from tidzam_platform.errors import ModelRepositoryError
 
 HERE = "model_signing_key"
@@ -45,14 +46,13 @@ def test_the_key_is_made_at_the_first_publish_and_only_its_owner_may_read_it(rep
 def test_the_signature_is_of_the_exact_bytes_of_the_manifest_as_openssl_checks_it(
     repository, secrets, tmp_path
 ):
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
+    openssl = require_part("openssl")
     folder = publish(repository, 1)
     signature = tmp_path / "signature"
     signature.write_bytes(base64.b64decode(json.loads((folder / SIGNATURE_PATH).read_text())["signature"]))
     subprocess.run(
         [
-            *("openssl", "pkeyutl", "-verify", "-pubin", "-rawin", "-inkey", trusted(secrets)[0]),
+            *(openssl, "pkeyutl", "-verify", "-pubin", "-rawin", "-inkey", trusted(secrets)[0]),
             *("-in", folder / MANIFEST_PATH, "-sigfile", signature),
         ],
         check=True,
