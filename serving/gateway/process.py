@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import signal
 
 import click
 
 from serving.gateway.app import create_gateway_app
 from serving.gateway.hearing import GatewayCore
-from serving.gateway.http_server import HttpServer, keep_bodies_in
+from serving.gateway.http_server import GatewayServer, keep_bodies_in
 from tidzam_platform.cli.output import print_json, remarks
 from tidzam_platform.home import make_home_folder
+from tidzam_platform.operations.termination import StopSignals
 from tidzam_platform.settings import Settings, load_settings
 
 _LOG = logging.getLogger(__name__)
-_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
 def serve_http(
@@ -44,35 +43,33 @@ def serve_http(
     core = GatewayCore(settings)
     keep_bodies_in(str(core.spool))
     how = settings.gateway
-    server = HttpServer(
+    server = GatewayServer(
         create_gateway_app(settings, core=core),
         how,
         host=how.host if host is None else host,
         port=how.port if port is None else port,
     )
-    # Blocked in all threads and taken by sigwait in this one: no handler ever interrupts foreign code.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
-        server.start()
-        if as_json:
-            print_json({"address": server.address})
-        else:
-            click.echo(f"the gateway answers at http://{server.address}/api/v1/docs; Ctrl-C stops")
-        if not _is_loopback(server.address):
-            remarks.print(
-                "other machines may be able to reach it: hearing and looking want no password (docs/gateway.md)"
-            )
-        remarks.print(
-            f"the token for promote and rollback lies in {settings.home / 'secrets' / 'gateway_token'}"
-        )
-        _LOG.info("%s: stopping", signal.Signals(signal.sigwait(_SIGNALS)).name)
-        if not server.stop():
-            _LOG.info("not waiting for what is still heard")
+        with StopSignals() as stop_signals:
+            server.start()
+            _say_where(server.address, settings, as_json=as_json)
+            _LOG.info("%s: stopping", stop_signals.wait().name)
+            if not server.stop():
+                _LOG.info("not waiting for what is still heard")
     finally:
-        while waiting := signal.sigpending() & _SIGNALS:
-            signal.sigwait(waiting)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         core.close()
+
+
+def _say_where(address: str, settings: Settings, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"address": address})
+    else:
+        click.echo(f"the gateway answers at http://{address}/api/v1/docs; Ctrl-C stops")
+    if not _is_loopback(address):
+        remarks.print(
+            "other machines may be able to reach it: hearing and looking want no password (docs/gateway.md)"
+        )
+    remarks.print(f"the token for promote and rollback lies in {settings.home / 'secrets' / 'gateway_token'}")
 
 
 def _is_loopback(address: str) -> bool:

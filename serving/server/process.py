@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from serving.server.embedded import EmbeddedServer
 from serving.server.memory import leave_out_what_is_imported
 from tidzam_platform.classifiers.backend import load_tensorflow
+from tidzam_platform.operations.termination import StopSignals
 
 _LOG = logging.getLogger(__name__)
-_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 _LOOK_S: Final = 0.5
 
 
@@ -36,32 +35,18 @@ def run_server(
     Raises:
         ProcessError: the address cannot be listened on.
     """
-    # Blocked in all threads, taken by sigwait in this one: no handler ever interrupts foreign code. Not by
-    # sigtimedwait, which CPython lets return garbage when the process was stopped and continued meanwhile.
-    with _blocked(_SIGNALS):
+    with StopSignals() as stop_signals:
         start = _Start(server, on_listening, on_ready)
         start.begin()
-        taken = signal.sigwait(_SIGNALS)
+        taken = stop_signals.wait()
         if start.error is not None:
             raise start.error
-        _LOG.info("%s: stopping", signal.Signals(taken).name)
+        _LOG.info("%s: stopping", taken.name)
         if not (start.stop() and server.stop()):
             _LOG.info("not waiting for what TensorFlow is still doing")
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(0)
-
-
-@contextlib.contextmanager
-def _blocked(signals: frozenset[signal.Signals]) -> Iterator[None]:
-    """Block ``signals`` for a while; those that came meanwhile and were not taken are dropped."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    try:
-        yield
-    finally:
-        while waiting := signal.sigpending() & signals:
-            signal.sigwait(waiting)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Start:

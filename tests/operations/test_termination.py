@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from pathlib import Path
 
 import pytest
 
-from tidzam_platform.operations.termination import Terminated, sigterm_like_ctrl_c
+from tidzam_platform.operations.termination import StopSignals, Terminated, sigterm_like_ctrl_c
 
 
 def test_sigterm_comes_out_as_terminated_after_what_stands_in_finally() -> None:
@@ -63,3 +64,27 @@ def test_in_another_thread_it_does_nothing() -> None:
     thread.start()
     thread.join()
     assert done == [True]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_waits_for_either_and_handlers_are_put_back(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    with StopSignals() as stop_signals:
+        signal.raise_signal(number)  # before anybody waits
+        assert stop_signals.wait() is number
+        threading.Timer(0.2, os.kill, (os.getpid(), number)).start()
+        assert stop_signals.wait() is number
+    assert signal.getsignal(number) is before
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+
+
+def test_a_signal_that_a_thread_of_a_library_gets_stops_the_server() -> None:
+    ended = threading.Event()
+    library = threading.Thread(target=ended.wait)
+    library.start()
+    with StopSignals() as stop_signals:
+        signal.pthread_kill(library.ident or 0, signal.SIGTERM)
+        assert stop_signals.wait() is signal.SIGTERM
+    ended.set()
+    library.join()
