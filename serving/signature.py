@@ -18,6 +18,9 @@ from tidzam_platform.errors import InvalidNameError, ModelRepositoryError
 from tidzam_platform.labels.class_paths import valid_class_path
 
 MODEL_NAME: Final = "tidzam"
+# Labels of versions: what microphones hear by, and what is tried beside it.
+STABLE: Final = "stable"
+CANARY: Final = "canary"
 
 PREDICT_SIGNATURE: Final = "serving_default"
 AUDIO_INPUT: Final = "audio"

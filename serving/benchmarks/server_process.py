@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import psutil
 
+from serving.repository.server_files import METRICS_PATH
 from tidzam_platform.errors import ModelServerError
 from tidzam_platform.operations.child_process import ChildProcess
 
 _START_S: Final = 120.0  # TensorFlow's import, a load and its warm-up
-_METRICS_PATH: Final = "/monitoring/prometheus/metrics"
 _HTTP_S: Final = 10.0
 
 
@@ -77,11 +77,11 @@ class ServerProcess(ChildProcess):
         """Its metrics, as Prometheus reads them."""
         connection = http.client.HTTPConnection(str(self._ready["rest_address"]), timeout=_HTTP_S)
         with contextlib.closing(connection):
-            connection.request("GET", _METRICS_PATH)
+            connection.request("GET", METRICS_PATH)
             answer = connection.getresponse()
             text = answer.read().decode()
         if answer.status != http.HTTPStatus.OK:
-            raise ModelServerError(f"{_METRICS_PATH} of {self.name} answers {answer.status}: {text[:200]}")
+            raise ModelServerError(f"{METRICS_PATH} of {self.name} answers {answer.status}: {text[:200]}")
         return text
 
     def _is_ready(self) -> bool:

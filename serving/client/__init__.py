@@ -9,9 +9,10 @@ from serving.client.circuit_breaker import BreakerPolicy, BreakerState
 from serving.client.client import ModelClient
 from serving.client.counts import ClientCounts
 from serving.client.retries import RetryPolicy
-from serving.client.routes import CANARY, STABLE, Route
+from serving.client.routes import Route
 from serving.client.shadow import PairLatency, PairObserver
 from serving.prediction import Prediction
+from serving.signature import CANARY, STABLE
 
 __all__ = [
     "CANARY",

@@ -22,11 +22,11 @@ from serving.client.lanes import Lanes
 from serving.client.missing_labels import MissingLabels
 from serving.client.questions import Questions
 from serving.client.retries import ONCE, RetryPolicy
-from serving.client.routes import CANARY, STABLE, Key, Route, Target, point_of
+from serving.client.routes import Key, Route, Target, point_of
 from serving.client.routing import Router
 from serving.client.shadow import PairObserver, Shadow
 from serving.prediction import Prediction
-from serving.signature import ModelDescription
+from serving.signature import CANARY, STABLE, ModelDescription
 from tidzam_platform.audio import Window
 from tidzam_platform.classifiers.backend import load_tensorflow
 from tidzam_platform.errors import SettingsError

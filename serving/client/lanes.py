@@ -12,7 +12,8 @@ from contextlib import contextmanager
 
 from serving.client.circuit_breaker import BreakerPolicy, CircuitBreaker
 from serving.client.deadlines import Deadline
-from serving.client.routes import STABLE, Target
+from serving.client.routes import Target
+from serving.signature import STABLE
 
 
 class Lane:

@@ -12,10 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
+from serving.signature import CANARY, STABLE
 from tidzam_platform.errors import SettingsError
-
-STABLE: Final = "stable"
-CANARY: Final = "canary"
 
 Key = str | bytes
 

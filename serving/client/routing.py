@@ -9,7 +9,8 @@ from serving.client.counts import Counts
 from serving.client.deadlines import Deadline
 from serving.client.missing_labels import MissingLabels
 from serving.client.refusals import is_not_found, is_unknown_label
-from serving.client.routes import STABLE, Target
+from serving.client.routes import Target
+from serving.signature import STABLE
 from tidzam_platform.errors import (
     ModelServerBusyError,
     ModelServerDeadlineError,

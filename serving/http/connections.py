@@ -1,4 +1,4 @@
-"""Waitress, with errors in JSON and an end to what takes for ever.
+"""Waitress, with refusals in a form of ours and an end to what takes for ever.
 
 Waitress closes connections on which nothing happens. It waits without end for a request that arrives byte by byte,
 and for a client that does not take its answer while a thread holds the rest of it.
@@ -7,18 +7,19 @@ and for a client that does not take its answer while a thread holds the rest of 
 from __future__ import annotations
 
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
+from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask
 from waitress.utilities import Error, RequestEntityTooLarge
 
-from serving.server.rest.statuses import JSON_TYPE, error_text
-
-# Of a body that is too large, what is read and thrown away: who sends it all before reading would not see the answer.
-_MAX_DISCARDED_BYTES: Final = 1 << 30
+# Of a body that is too large, what is taken and dropped before it is refused: a sender whose connection is cut while it
+# sends sees the cut, and not the reason.
+_MAX_DROPPED_BYTES: Final = 1 << 30
 
 
 class RequestTimeoutError(Error):  # type: ignore[misc]
@@ -28,49 +29,77 @@ class RequestTimeoutError(Error):  # type: ignore[misc]
     reason = "Request Timeout"
 
 
-class JsonErrorTask(ErrorTask):  # type: ignore[misc]
+class _Nowhere:
+    """A buffer that keeps nothing."""
+
+    def append(self, _data: bytes) -> None:
+        pass
+
+    def __len__(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        pass
+
+
+class Parser(HTTPRequestParser):  # type: ignore[misc]
+    """Refuses a body that is too large when it has been sent, or at once to a client that asked first."""
+
+    completed: bool
+    expect_continue = False
+    content_length: int
+    error: Any
+    body_rcv: Any
+
+    def __init__(self, adjustments: Adjustments) -> None:
+        super().__init__(adjustments)
+        self._dropped_bytes: int | None = None
+
+    def received(self, data: bytes) -> int:
+        """Take bytes from the wire; returns how many of them belonged to this request."""
+        if self._dropped_bytes is not None:
+            return self._drop(data)
+        consumed: int = super().received(data)
+        if self.completed:
+            # All is here, or refused: waitress would tell the client to go on, and wait for more without end.
+            asked_first, self.expect_continue = self.expect_continue, False
+            too_large = isinstance(self.error, RequestEntityTooLarge) and self.body_rcv is not None
+            if too_large and not asked_first and self.content_length <= _MAX_DROPPED_BYTES:
+                self.body_rcv.getbuf().close()
+                self.body_rcv.buf = _Nowhere()
+                self._dropped_bytes = 0
+                self.completed = bool(self.body_rcv.completed)
+        return consumed
+
+    def _drop(self, data: bytes) -> int:
+        consumed: int = self.body_rcv.received(data)
+        self._dropped_bytes = (self._dropped_bytes or 0) + consumed
+        self.completed = bool(
+            self.body_rcv.completed or self.body_rcv.error or self._dropped_bytes > _MAX_DROPPED_BYTES
+        )
+        return consumed
+
+
+class RefusalTask(ErrorTask):  # type: ignore[misc]
     """Answers a request that never reaches the application: malformed, too large, too slow."""
 
     def execute(self) -> None:
-        """Write the answer, and close the connection after it."""
+        """Write the answer in the server's form, and close the connection after it."""
         error = self.request.error
-        text = error_text(f"{error.reason}: {error.body}").encode()
+        text = self.channel.server.refusal_text(error).encode()
         self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", JSON_TYPE))
+        self.response_headers.extend(
+            [("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff")]
+        )
         self.set_close_on_finish()
         self.content_length = len(text)
         self.write(text)
 
 
-class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Answers a body that is too large when it has been sent, or at once to a client that asked first."""
-
-    expect_continue = False
-    _discards = 0  # bytes to come
-
-    def received(self, data: bytes) -> int:
-        """Take bytes of the request; returns how many were of it."""
-        if self._discards:
-            taken = min(len(data), self._discards)
-            self._discards -= taken
-            self.completed = not self._discards
-            return taken
-        consumed: int = super().received(data)
-        if self.completed:
-            too_large = isinstance(self.error, RequestEntityTooLarge)
-            asked_first = self.expect_continue or self.chunked
-            if too_large and not asked_first and self.content_length <= _MAX_DISCARDED_BYTES:
-                self._discards = self.content_length
-                self.completed = False
-            # All is here, or refused: waitress would tell the client to go on, and wait for more without end.
-            self.expect_continue = False
-        return consumed
-
-
 class Channel(HTTPChannel):  # type: ignore[misc]
     """A connection that knows since when its request is arriving."""
 
-    error_task_class = JsonErrorTask
+    error_task_class = RefusalTask
     parser_class = Parser
     request: Parser | None = None
     began_s = 0.0  # monotonic; means something while ``request`` is not None
@@ -84,14 +113,19 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return taken
 
     def give_up_request(self, limit_s: float) -> None:
-        """Answer 408 to a request that has been arriving for longer than ``limit_s``; called by the loop's thread."""
+        """Answer 408, or why else it is refused, to a request that has been arriving for longer than ``limit_s``.
+
+        Called by the loop's thread.
+        """
         with self.requests_lock:
             request, now_s = self.request, time.monotonic()
             if len(self.requests) > self.adj.channel_request_lookahead:  # waitress does not read on meanwhile
                 self.began_s = now_s
             if request is None or now_s - self.began_s <= limit_s:
                 return
-            request.error = RequestTimeoutError(f"the request did not arrive within {limit_s:g} s")
+            request.error = request.error or RequestTimeoutError(
+                f"the request did not arrive within {limit_s:g} s"
+            )
             request.completed = True
             self.request = None
             self.requests.append(request)
@@ -103,12 +137,13 @@ class WsgiServer(TcpWSGIServer):  # type: ignore[misc]
     """A server whose connections are given up when they are too slow.
 
     ``receive_s`` is how long a request may take to arrive, ``idle_s`` how long a client may take no byte of its
-    answer, or send nothing between requests.
+    answer, or send nothing between requests. ``refusal_text`` makes the JSON of an error of waitress.
     """
 
     channel_class = Channel
-    receive_s = 30.0
-    idle_s = 60.0
+    receive_s: float
+    idle_s: float
+    refusal_text: Callable[[Any], str]
 
     def maintenance(self, now: float) -> None:
         """Look at all connections; waitress calls it each ``cleanup_interval``, ``now`` is the time of day."""

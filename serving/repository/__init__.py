@@ -6,7 +6,8 @@ or removed lies in ``models/.partial/`` on the same file system until one rename
 rename took it away.
 """
 
-from serving.repository.change import CANARY, STABLE, Change
+from serving.repository.change import Change
 from serving.repository.repository import ModelRepository
+from serving.signature import CANARY, STABLE
 
 __all__ = ["CANARY", "STABLE", "Change", "ModelRepository"]

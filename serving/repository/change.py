@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from serving.signature import CANARY, STABLE
 from tidzam_platform.clock import format_utc, parse_utc, utc_now
 from tidzam_platform.errors import ModelRepositoryError
 
-STABLE: Final = "stable"
-CANARY: Final = "canary"
 LABELS: Final = (STABLE, CANARY)
 GATE: Final = "gate"  # in the history: the gate after a training, and nobody else
 

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from serving.repository import rules, server_files
-from serving.repository.change import STABLE, Change, person
+from serving.repository.change import Change, person
 from serving.repository.rules import AfterGate
 from serving.repository.state import State
 from serving.repository.state_file import read_state, write_state, write_text
 from serving.repository.version_folders import VersionFolders
+from serving.signature import STABLE
 from tidzam_platform.crash_points import reach
 from tidzam_platform.errors import ModelRepositoryError
 from tidzam_platform.settings import BatchingSettings

@@ -10,19 +10,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Final, Literal
 
-from serving.repository.change import (
-    CANARY,
-    GATE,
-    LABELS,
-    PROMOTE,
-    REMOVE_LABEL,
-    RETIRE,
-    ROLLBACK,
-    STABLE,
-    Author,
-    Change,
-)
+from serving.repository.change import GATE, LABELS, PROMOTE, REMOVE_LABEL, RETIRE, ROLLBACK, Author, Change
 from serving.repository.state import State
+from serving.signature import CANARY, STABLE
 from tidzam_platform.clock import format_utc
 from tidzam_platform.errors import GateRefusedError, ModelRepositoryError
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from serving.repository.change import STABLE, Change
+from serving.repository.change import Change
+from serving.signature import STABLE
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from serving.repository import ModelRepository
-from serving.repository.change import STABLE
 from serving.repository.server_files import MODELS_CONFIG
 from serving.server.batching import BatchScheduler
 from serving.server.health import Health
@@ -21,6 +20,7 @@ from serving.server.served_versions import ServedVersions
 from serving.server.services import SERVICE_NAMES, make_grpc_server
 from serving.server.thread_pools import LIGHT_WORKERS
 from serving.server.watcher import RepositoryWatcher
+from serving.signature import STABLE
 from tidzam_platform.errors import ProcessError
 from tidzam_platform.operations.ports import join_address
 from tidzam_platform.settings import BatchingSettings
@@ -57,7 +57,6 @@ class EmbeddedServer:
         self._host, self._port = host, port
         self._max_message_bytes = max_message_mb << 20
         self._changed = threading.Condition()
-        self._stopped = threading.Event()
         self._light = ThreadPoolExecutor(LIGHT_WORKERS, thread_name_prefix="light-rpc")
         self._health = Health(SERVICE_NAMES, self._light)
         self.metrics = Metrics()
@@ -147,12 +146,7 @@ class EmbeddedServer:
         watcher_is_idle = self._watcher.stop(_JOIN_S)
         idle = watcher_is_idle and self._versions.close() and batches_are_idle and rest_is_idle
         self._light.shutdown(wait=False, cancel_futures=True)
-        self._stopped.set()
         return idle
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until ``stop`` was called; False if it was not by then."""
-        return self._stopped.wait(timeout_s)
 
     def _load(self, version: int, folder: Path) -> LoadedVersion:
         try:

@@ -53,11 +53,6 @@ class Requests:
         self._base_path = base_path
         self.max_message_bytes = max_message_bytes
 
-    @property
-    def is_serving(self) -> bool:
-        """Whether some version answers."""
-        return bool(self._versions.in_service)
-
     def predict(self, request: Any, timeout_s: float | None) -> Any:
         """A PredictResponse for a PredictRequest; ``timeout_s`` is what the client still waits, None for ever."""
         if timeout_s is not None and timeout_s <= 0:

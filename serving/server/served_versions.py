@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from serving.repository import ModelRepository
-from serving.repository.change import STABLE
 from serving.server.back_off import BackOff
 from serving.server.loaded_version import LoadedVersion
 from serving.server.memory import give_memory_back
 from serving.server.serving_config import ServingConfig
 from serving.server.states import State, VersionStates
+from serving.signature import STABLE
 from tidzam_platform.errors import ModelRepositoryError
 
 _LOG = logging.getLogger(__name__)

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from serving.repository.change import STABLE
-from serving.signature import MODEL_NAME
+from serving.signature import MODEL_NAME, STABLE
 from tidzam_platform.errors import ModelRepositoryError
 
 

@@ -10,6 +10,7 @@ import grpc
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from serving.repository.server_files import METRICS_PATH
 from serving.server.metrics import Metrics
 from serving.server.refusals import RefusalError
 from serving.server.requests import Requests
@@ -20,7 +21,6 @@ from serving.server.rest.statuses import HTTP_CODES, JSON_TYPE, error_text
 
 _LOG = logging.getLogger(__name__)
 
-METRICS_PATH: Final = "/monitoring/prometheus/metrics"
 #: How long a request may take from when a thread takes it up, TensorFlow Serving's --rest_api_timeout_in_ms.
 TIMEOUT_S: Final = 30.0
 #: Largest body, unless a RestServer sets another.

@@ -5,16 +5,17 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from flask import Flask
+from flask import Flask, request
 
 from serving.cli.serve import serve as serve_command
 from serving.gateway import create_gateway_app
 from serving.gateway.hearing import GatewayCore
-from serving.gateway.http_server import HttpServer
+from serving.gateway.http_server import GatewayServer
 from tests.serving.gateway.gateway_process import GatewayProcess
 from tests.support.waiting import wait_for
 from tidzam_platform.errors import ProcessError
@@ -28,19 +29,21 @@ def app(home: Settings) -> Flask:
     return create_gateway_app(home)
 
 
-def serve(app: Flask, settings: GatewaySettings) -> Iterator[HttpServer]:
-    server = HttpServer(app, settings, host=HOST, port=0)
+@contextmanager
+def running(app: Flask, settings: GatewaySettings) -> Iterator[GatewayServer]:
+    server = GatewayServer(app, settings, host=HOST, port=0)
     server.start()
     yield server
     assert server.stop()
 
 
 @pytest.fixture
-def server(app: Flask) -> Iterator[HttpServer]:
-    yield from serve(app, GatewaySettings(receive_s=1.0, max_connections=4))
+def server(app: Flask) -> Iterator[GatewayServer]:
+    with running(app, GatewaySettings(receive_s=1.0, max_connections=4)) as server:
+        yield server
 
 
-def connect(server: HttpServer) -> socket.socket:
+def connect(server: GatewayServer) -> socket.socket:
     host, _, port = server.address.rpartition(":")
     return socket.create_connection((host, int(port)), timeout=20)
 
@@ -65,12 +68,12 @@ def test_uploads_that_a_killed_process_left_are_removed_at_the_start(home: Setti
     assert (home.home / "spool" / "gateway").stat().st_mode & 0o077 == 0
 
 
-def test_a_port_that_is_taken_is_an_error(server: HttpServer, app: Flask) -> None:
+def test_a_port_that_is_taken_is_an_error(server: GatewayServer, app: Flask) -> None:
     port = int(server.address.rpartition(":")[2])
     with pytest.raises(ProcessError, match=str(port)):
-        HttpServer(app, GatewaySettings(), host=HOST, port=port).start()
+        GatewayServer(app, GatewaySettings(), host=HOST, port=port).start()
     with pytest.raises(ProcessError, match="nowhere"):
-        HttpServer(app, GatewaySettings(), host="nowhere.invalid", port=0).start()
+        GatewayServer(app, GatewaySettings(), host="nowhere.invalid", port=0).start()
 
 
 @pytest.mark.parametrize(
@@ -81,7 +84,7 @@ def test_a_port_that_is_taken_is_an_error(server: HttpServer, app: Flask) -> Non
         b"POST /api/v1/detect HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nslow",
     ],
 )
-def test_a_sender_who_never_ends_is_cut_off(server: HttpServer, begun: bytes) -> None:
+def test_a_sender_who_never_ends_is_cut_off(server: GatewayServer, begun: bytes) -> None:
     with connect(server) as slow:
         slow.sendall(begun)
         answer = b"".join(iter(lambda: slow.recv(1 << 16), b""))  # to the end of the connection
@@ -107,7 +110,7 @@ def test_a_sender_who_never_ends_is_cut_off(server: HttpServer, begun: bytes) ->
     ],
 )
 def test_what_is_no_request_is_answered_with_a_reason_in_json(
-    server: HttpServer, begun: bytes, status: bytes
+    server: GatewayServer, begun: bytes, status: bytes
 ) -> None:
     with connect(server) as sender:
         sender.sendall(begun)
@@ -115,6 +118,40 @@ def test_what_is_no_request_is_answered_with_a_reason_in_json(
     assert answer.split()[1] == status
     assert b'"error"' in answer
     assert b"application/json" in answer
+
+
+@pytest.mark.parametrize("body_comes_with_it", [False, True])
+def test_who_asks_whether_to_go_on_keeps_its_connection(app: Flask, body_comes_with_it: bool) -> None:
+    @app.post("/echo")
+    def echo() -> bytes:
+        return request.get_data()
+
+    with running(app, GatewaySettings()) as server, connect(server) as sender, sender.makefile("rb") as lines:
+        for text in (b"first", b"after"):  # the second one finds the connection in step
+            head = (
+                b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+            )
+            sender.sendall(head + text if body_comes_with_it else head)
+            answer = lines.readline()
+            if not body_comes_with_it or b" 100 " in answer:  # which may come though nobody waits for it
+                assert answer.split()[1] == b"100"
+                assert lines.readline() == b"\r\n"
+                if not body_comes_with_it:
+                    sender.sendall(text)
+                answer = lines.readline()
+            assert answer.split()[1] == b"200"
+            while lines.readline() != b"\r\n":
+                pass
+            assert lines.read(5) == text
+
+
+def test_head_gets_no_body_and_leaves_the_connection_in_step(server: GatewayServer) -> None:
+    with connect(server) as sender, sender.makefile("rb") as lines:
+        for method in (b"HEAD", b"HEAD", b"GET"):
+            sender.sendall(method + b" /api/v1/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert lines.readline().split()[:2] == [b"HTTP/1.1", b"404"]
+            headers = dict(line.split(b": ", 1) for line in iter(lines.readline, b"\r\n"))
+        assert b'"error"' in lines.read(int(headers[b"Content-Length"]))
 
 
 def test_requests_under_way_are_answered_when_it_stops(app: Flask) -> None:
@@ -126,7 +163,7 @@ def test_requests_under_way_are_answered_when_it_stops(app: Flask) -> None:
         assert leave.wait(20)
         return "done"
 
-    server = HttpServer(app, GatewaySettings(), host=HOST, port=0)
+    server = GatewayServer(app, GatewaySettings(), host=HOST, port=0)
     server.start()
     with connect(server) as waiting:
         waiting.sendall(b"GET /slow HTTP/1.0\r\nHost: localhost\r\n\r\n")
@@ -140,8 +177,6 @@ def test_requests_under_way_are_answered_when_it_stops(app: Flask) -> None:
 
 
 def test_a_sender_who_hangs_up_is_noticed(app: Flask) -> None:
-    from flask import request
-
     from serving.gateway.requests import gone
 
     entered, seen = threading.Event(), threading.Event()
@@ -154,7 +189,7 @@ def test_a_sender_who_hangs_up_is_noticed(app: Flask) -> None:
         seen.set()
         return ""
 
-    server = HttpServer(app, GatewaySettings(), host=HOST, port=0)
+    server = GatewayServer(app, GatewaySettings(), host=HOST, port=0)
     server.start()
     with connect(server) as sender:
         sender.sendall(b"GET /watch HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -174,7 +209,7 @@ def test_a_second_request_that_never_ends_is_cut_off_while_the_first_is_answered
         assert leave.wait(60)
         return "done"
 
-    server = HttpServer(app, GatewaySettings(receive_s=1.0), host=HOST, port=0)
+    server = GatewayServer(app, GatewaySettings(receive_s=1.0), host=HOST, port=0)
     server.start()
     with connect(server) as sender:
         sender.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")

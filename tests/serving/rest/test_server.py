@@ -146,9 +146,11 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_sent_to_who_asks(small
     assert b"100 Continue" not in received
 
 
-def test_chunks_that_are_too_large_together_are_refused(small):
+@pytest.mark.parametrize("ends", [True, False])
+def test_chunks_that_are_too_large_together_are_refused(small, ends):
     chunk = b"%x\r\n%s\r\n" % (MAX_BODY_BYTES, b" " * MAX_BODY_BYTES)
-    received = small.raw(post(chunk + chunk[:100], "Transfer-Encoding: chunked"))
+    rest = chunk + b"0\r\n\r\n" if ends else chunk[:100]
+    received = small.raw(post(chunk + rest, "Transfer-Encoding: chunked"))
     assert error_of(received)[0] == 413
 
 
