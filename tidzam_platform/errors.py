@@ -28,7 +28,14 @@
     │   ├── ModelServerUnavailableError   no server answers at the address
     │   ├── ModelServerDeadlineError      it did not answer in time
     │   └── ModelServerBusyError          too many requests to it are in flight already
-    └── ProcessError                  a process that we supervise did not start or died
+    ├── ProcessError                  a process that we supervise did not start or died
+    ├── SourceError                   a source is not well described, or not there; exit code 2
+    │   ├── RefusedAddressError       a URL, file or redirect leads where it may not
+    │   └── FetchError                bytes could not be fetched from a URL; it may work later
+    ├── AudioGraphError               JACK, or what stands for it, failed or is gone
+    ├── EngineError                   the engine refused or failed a request
+    │   └── EngineUnavailableError    no engine answers, or not in time
+    └── TokenError                    a token is missing, unknown, or not good for this; exit code 2
 
 A message says what went wrong, where, and how to mend it. ``exit_code`` is what the command line exits with.
 """
@@ -171,3 +178,37 @@ class ModelServerBusyError(ModelServerError):
 
 class ProcessError(TidzamError):
     """A process that we supervise did not start or died."""
+
+
+class SourceError(TidzamError):
+    """A source is not well described, or not there."""
+
+    exit_code = 2
+
+
+class RefusedAddressError(SourceError):
+    """A URL, file or redirect leads where it may not."""
+
+
+class FetchError(SourceError):
+    """Bytes could not be fetched from a URL; it may work later."""
+
+    exit_code = 1
+
+
+class AudioGraphError(TidzamError):
+    """JACK, or what stands for it, failed or is gone."""
+
+
+class EngineError(TidzamError):
+    """The engine refused or failed a request."""
+
+
+class EngineUnavailableError(EngineError):
+    """No engine answers, or not in time."""
+
+
+class TokenError(TidzamError):
+    """A token is missing, unknown, or not good for this."""
+
+    exit_code = 2

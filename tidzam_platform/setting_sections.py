@@ -11,11 +11,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 PathOrNone = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """Base of every section: unknown names are refused, values never change."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class BatchingSettings(_Section):
+class BatchingSettings(Section):
     """How the model server joins windows of many requests; names and meanings are TensorFlow Serving's."""
 
     max_batch_size: int = Field(64, ge=1, description="Most windows that the model judges at once.")
@@ -28,7 +30,7 @@ class BatchingSettings(_Section):
     num_batch_threads: int = Field(2, ge=1, description="Batches that run at the same time.")
 
 
-class ModelServerSettings(_Section):
+class ModelServerSettings(Section):
     """Where the model server listens and how long a client waits for it."""
 
     host: str = Field(
@@ -46,7 +48,7 @@ class ModelServerSettings(_Section):
     batching: BatchingSettings = Field(default_factory=BatchingSettings)
 
 
-class GatewaySettings(_Section):
+class GatewaySettings(Section):
     """Where the HTTP gateway listens, and how much it takes."""
 
     host: str = Field(
@@ -74,7 +76,7 @@ class GatewaySettings(_Section):
     )
 
 
-class ModelRepositorySettings(_Section):
+class ModelRepositorySettings(Section):
     """What becomes of generations in the model repository."""
 
     after_gate: Literal["stable", "canary", "nothing"] = Field(
@@ -87,14 +89,14 @@ class ModelRepositorySettings(_Section):
     )
 
 
-class DagsterSettings(_Section):
+class DagsterSettings(Section):
     """Where the Dagster web server listens."""
 
     host: str = Field("127.0.0.1", description="Address the Dagster web server listens on.")
     port: int = Field(3000, ge=0, le=65535, description="Port of the Dagster web server; 0 takes a free one.")
 
 
-class AugmentationSettings(_Section):
+class AugmentationSettings(Section):
     """How training patches are varied; zero turns each kind off."""
 
     background_share: float = Field(
@@ -132,7 +134,7 @@ class AugmentationSettings(_Section):
     masked_bands: int = Field(8, ge=0, description="Widest mask in frequency, in bands.")
 
 
-class TrainingSettings(_Section):
+class TrainingSettings(Section):
     """How a tree of experts is trained."""
 
     seed: int = Field(1, ge=0, description="Seed of every random choice in training.")
@@ -203,7 +205,7 @@ class TrainingSettings(_Section):
         return self.model_dump(exclude={"tensorboard", "devices", "workers", "worker", "worker_deadline_s"})
 
 
-class TreeSettings(_Section):
+class TreeSettings(Section):
     """What hears: the tree of experts and its front end."""
 
     shape: Literal["by_parent", "flat"] = Field(
@@ -219,7 +221,7 @@ class TreeSettings(_Section):
     front_end: str = Field("default", description="Name of the front end: default, tidzam, nordby or vggish.")
 
 
-class GateSettings(_Section):
+class GateSettings(Section):
     """What a generation must show before it is served."""
 
     min_macro_f1: float = Field(0.3, ge=0, le=1, description="Least macro-F1 on the test side.")
@@ -228,7 +230,7 @@ class GateSettings(_Section):
     )
 
 
-class EventSettings(_Section):
+class EventSettings(Section):
     """How the answers for windows become events with a beginning and an end."""
 
     smoothing_windows: int = Field(
@@ -251,7 +253,7 @@ class EventSettings(_Section):
     )
 
 
-class DecisionSettings(_Section):
+class DecisionSettings(Section):
     """How scores become a class, and classes become events."""
 
     rule: Literal["thresholds", "margin"] = Field(

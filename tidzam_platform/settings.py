@@ -39,6 +39,14 @@ from tidzam_platform.setting_sections import (
     TrainingSettings,
     TreeSettings,
 )
+from tidzam_platform.streamer_sections import (
+    GraphSettings,
+    IcecastSettings,
+    MixerSettings,
+    RecordingSettings,
+    SourcesSettings,
+    WebSettings,
+)
 from tidzam_platform.variables import CONFIG_FILE_VARIABLE, PREFIX, require_known_variables
 
 __all__ = [
@@ -51,11 +59,17 @@ __all__ = [
     "EventSettings",
     "GateSettings",
     "GatewaySettings",
+    "GraphSettings",
+    "IcecastSettings",
+    "MixerSettings",
     "ModelRepositorySettings",
     "ModelServerSettings",
+    "RecordingSettings",
     "Settings",
+    "SourcesSettings",
     "TrainingSettings",
     "TreeSettings",
+    "WebSettings",
     "config_file",
     "load_settings",
 ]
@@ -106,6 +120,12 @@ class Settings(BaseSettings):
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     gate: GateSettings = Field(default_factory=GateSettings)
     decision: DecisionSettings = Field(default_factory=DecisionSettings)
+    graph: GraphSettings = Field(default_factory=GraphSettings)
+    sources: SourcesSettings = Field(default_factory=SourcesSettings)
+    recording: RecordingSettings = Field(default_factory=RecordingSettings)
+    mixer: MixerSettings = Field(default_factory=MixerSettings)
+    icecast: IcecastSettings = Field(default_factory=IcecastSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
 
     @field_validator("home", mode="before")
     @classmethod
