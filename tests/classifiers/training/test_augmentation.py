@@ -63,7 +63,7 @@ def test_background_is_mixed_under_at_the_level_and_slope_that_were_drawn_and_on
 ) -> None:
     sounds, under = patches(), np.zeros((COUNT, TINY.patch_frames, TINY.bands), np.float32)
     mixed = np.arange(COUNT) % 2 == 0
-    varied, _ = augmented(drawn(NOTHING, tilt_db), sounds, under, mixed)
+    varied, _ = augmented(drawn(NOTHING, tilt_db), sounds, under[mixed], np.flatnonzero(mixed))
     np.testing.assert_allclose(varied[~mixed], sounds[~mixed], atol=1e-4)
     added = np.log(np.exp(varied[mixed].astype(np.float64)) - np.exp(sounds[mixed].astype(np.float64)))
     np.testing.assert_allclose(level_db(sounds[mixed]) - level_db(added), 10, atol=0.1)

@@ -89,7 +89,7 @@ class Augmentation:
         targets: Any,
         variations: dict[str, Any],
         backgrounds: Any = None,
-        mixed: Any = None,
+        rows: Any = None,
     ) -> tuple[Any, Any]:
         """Augment a batch.
 
@@ -97,8 +97,8 @@ class Augmentation:
             patches: float32 tensor ``[batch, frames, bands]``, log-mel.
             targets: float32 ``[batch, nodes]``.
             variations: the batch's part of ``Variations``.
-            backgrounds: like ``patches``, what to mix under each; None for no background at all.
-            mixed: bool ``[batch]``; where false nothing is mixed under.
+            backgrounds: float32 ``[len(rows), frames, bands]``, what to mix under some; None for no background at all.
+            rows: int64, which patches of the batch these are.
 
         Returns:
             patches and targets of the same shapes.
@@ -110,10 +110,11 @@ class Augmentation:
             patches = patches @ tf.gather(shifts, variations["pitch"])
         power = tf.exp(patches)
         if backgrounds is not None:
-            slope = variations["tilt"][:, tf.newaxis] * _octaves(self.front_end)
-            under = tf.exp(backgrounds + slope[:, tf.newaxis, :])
-            level = _mean(power) / _mean(under) * tf.exp(-variations["snr"])[:, tf.newaxis, tf.newaxis]
-            power += under * tf.where(mixed[:, tf.newaxis, tf.newaxis], level, 0.0)
+            tilt, snr = (tf.gather(variations[name], rows)[:, tf.newaxis] for name in ("tilt", "snr"))
+            under = tf.exp(backgrounds + (tilt * _octaves(self.front_end))[:, tf.newaxis, :])
+            above = tf.gather(power, rows)
+            above += under * (_mean(above) / _mean(under) * tf.exp(-snr)[:, tf.newaxis])
+            power = tf.tensor_scatter_nd_update(power, rows[:, tf.newaxis], above)
         curve = variations["curve"] @ _interpolation(_EQUALISER_KNOTS, self.front_end.bands)
         share = variations["share"][:, tf.newaxis]
         power *= tf.exp(curve)[:, tf.newaxis, :]

@@ -74,8 +74,9 @@ class EpochInput:
         patches = self._crops(drawn["starts"], drawn["rates"])
         if "backgrounds" not in drawn:
             return self._augment(patches, targets, drawn["variations"])
-        under = self._crops(tf.maximum(drawn["backgrounds"], 0))
-        return self._augment(patches, targets, drawn["variations"], under, drawn["backgrounds"] >= 0)
+        rows = tf.where(drawn["backgrounds"] >= 0)[:, 0]
+        under = self._crops(tf.gather(drawn["backgrounds"], rows))
+        return self._augment(patches, targets, drawn["variations"], under, rows)
 
     def _crops(self, starts: Any, rates: Any = None) -> Any:
         """Patches float32 ``[batch, frames, bands]``; faster ones leave frames out, slower ones say them twice."""
