@@ -29,9 +29,11 @@
     │   ├── ModelServerDeadlineError      it did not answer in time
     │   └── ModelServerBusyError          too many requests to it are in flight already
     ├── ProcessError                  a process that we supervise did not start or died
+    │   └── SupervisorUnavailableError    no Supervisor runs on this home, or it ended just now
     ├── SourceError                   a source is not well described, or not there; exit code 2
     │   ├── RefusedAddressError       a URL, file or redirect leads where it may not
-    │   └── FetchError                bytes could not be fetched from a URL; it may work later
+    │   └── FetchError                bytes could not be fetched from a URL; it may work later; exit code 1
+    ├── RecordingError                audio cannot be written to the archive now
     ├── AudioGraphError               JACK, or what stands for it, failed or is gone
     ├── EngineError                   the engine refused or failed a request
     │   └── EngineUnavailableError    no engine answers, or not in time
@@ -180,6 +182,10 @@ class ProcessError(TidzamError):
     """A process that we supervise did not start or died."""
 
 
+class SupervisorUnavailableError(ProcessError):
+    """No Supervisor runs on this home, or it ended just now."""
+
+
 class SourceError(TidzamError):
     """A source is not well described, or not there."""
 
@@ -194,6 +200,10 @@ class FetchError(SourceError):
     """Bytes could not be fetched from a URL; it may work later."""
 
     exit_code = 1
+
+
+class RecordingError(TidzamError):
+    """Audio cannot be written to the archive now."""
 
 
 class AudioGraphError(TidzamError):

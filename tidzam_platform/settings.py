@@ -45,6 +45,7 @@ from tidzam_platform.streamer_sections import (
     MixerSettings,
     RecordingSettings,
     SourcesSettings,
+    SupervisionSettings,
     WebSettings,
 )
 from tidzam_platform.variables import CONFIG_FILE_VARIABLE, PREFIX, require_known_variables
@@ -67,6 +68,7 @@ __all__ = [
     "RecordingSettings",
     "Settings",
     "SourcesSettings",
+    "SupervisionSettings",
     "TrainingSettings",
     "TreeSettings",
     "WebSettings",
@@ -126,6 +128,7 @@ class Settings(BaseSettings):
     mixer: MixerSettings = Field(default_factory=MixerSettings)
     icecast: IcecastSettings = Field(default_factory=IcecastSettings)
     web: WebSettings = Field(default_factory=WebSettings)
+    supervision: SupervisionSettings = Field(default_factory=SupervisionSettings)
 
     @field_validator("home", mode="before")
     @classmethod
@@ -184,6 +187,11 @@ class Settings(BaseSettings):
     def logs_folder(self) -> Path:
         """Logs of the processes that we start."""
         return self.home / "logs"
+
+    @property
+    def run_folder(self) -> Path:
+        """Sockets and files of processes that run now; for its owner alone."""
+        return self.home / "run"
 
     @property
     def locks_folder(self) -> Path:

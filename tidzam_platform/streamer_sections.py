@@ -137,3 +137,37 @@ class WebSettings(Section):
     max_connections: int = Field(
         200, ge=1, le=10_000, description="Open connections, Socket.IO's among them."
     )
+    live_role: Literal["listen", "label", "operate"] = Field(
+        "listen",
+        description="Least role of whoever may send a live stream; to have it kept wants label at least.",
+    )
+
+
+class SupervisionSettings(Section):
+    """The processes that ``./tidzam start`` runs, and when one of them counts as broken."""
+
+    processes: tuple[Literal["model-server", "engine", "web", "dagster"], ...] = Field(
+        ("model-server", "engine", "web", "dagster"),
+        min_length=1,
+        description="Which processes run on this machine; what another machine runs is left out.",
+    )
+    ready_s: float = Field(
+        120.0,
+        gt=0,
+        le=3600,
+        description="How long a process may take until it is ready; `check` restarts one that is not by then.",
+    )
+    stop_s: float = Field(
+        20.0,
+        gt=0,
+        le=600,
+        description="How long a process may take to end in order before it is killed with all that it started.",
+    )
+    max_memory_share: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        description="`check` restarts a process that holds more than this share of the machine's memory.",
+    )
+    log_mb: int = Field(10, ge=1, le=1000, description="Size at which the log of a process is rotated.")
+    log_files: int = Field(5, ge=1, le=100, description="How many old logs of a process stay.")

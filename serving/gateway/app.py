@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 from flask import Blueprint, Flask, Response, jsonify, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
@@ -23,7 +26,13 @@ from tidzam_platform.settings import Settings
 EXTENSION = "tidzam_gateway"  # under which an application holds its GatewayCore
 
 
-def make_gateway(settings: Settings, *, core: GatewayCore | None = None) -> Blueprint:
+def make_gateway(
+    settings: Settings,
+    *,
+    core: GatewayCore | None = None,
+    allowed_origins: Collection[str] = (),
+    document: dict[str, Any] | None = None,
+) -> Blueprint:
     """All paths of the gateway: ``/api/v1/...`` and JibJib's, to be registered at the root of an application.
 
     Every request is checked (``guard``), every refusal is JSON. The application may have views of its own beside it.
@@ -31,18 +40,20 @@ def make_gateway(settings: Settings, *, core: GatewayCore | None = None) -> Blue
     Args:
         settings: sections gateway, model_server, decision; and the home.
         core: made from the settings by default; its owner closes it.
+        allowed_origins: of other sites whose pages may use it.
+        document: OpenAPI, of the whole application, to be told instead of the gateway's own.
 
     Raises:
         SettingsError: the token, or the table of species, cannot be used.
     """
     core = core or GatewayCore(settings)
     gateway = Blueprint("gateway", __name__)
-    gateway.register_blueprint(_api(core))
+    gateway.register_blueprint(_api(core, document or openapi_document()))
     gateway.register_blueprint(jibjib_blueprint(core))
 
     @gateway.before_request
     def check_caller() -> None:
-        _require_known_caller(settings)
+        _require_known_caller(settings, allowed_origins)
 
     @gateway.after_request
     def harden(answer: Response) -> Response:
@@ -83,12 +94,11 @@ def create_gateway_app(settings: Settings, *, core: GatewayCore | None = None) -
     return app
 
 
-def _api(core: GatewayCore) -> Blueprint:
+def _api(core: GatewayCore, document: dict[str, Any]) -> Blueprint:
     api = Blueprint("api", __name__, url_prefix="/api/v1")
     add_detect_views(api, core)
     add_generation_views(api, core)
     add_shadow_view(api, core)
-    document = openapi_document()
     page = render_page(document)
 
     @api.get("/openapi.json")
@@ -118,12 +128,13 @@ def _refusal_answer(error: Exception, core: GatewayCore) -> Response:
     return answer
 
 
-def _require_known_caller(settings: Settings) -> None:
+def _require_known_caller(settings: Settings, allowed_origins: Collection[str] = ()) -> None:
     require_known_caller(
         request.method,
         request.environ.get("HTTP_HOST"),
         request.headers.get("Origin"),
         settings.gateway.allowed_hosts,
+        allowed_origins,
     )
 
 

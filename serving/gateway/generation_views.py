@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, jsonify, request
 
-from serving.gateway.access_token import require_token
+from serving.gateway.access_token import require_owner
 from serving.gateway.hearing import GatewayCore
 from serving.gateway.refusals import HttpRefusalError, bad_request, too_large
 from serving.repository import CANARY, STABLE
@@ -31,7 +31,7 @@ def add_generation_views(views: Blueprint, core: GatewayCore) -> None:
 
     @views.post("/generations/<version>/promote")
     def promote(version: str) -> Response:
-        require_token(request.headers.get("Authorization"), core.token)
+        require_owner(request.headers.get("Authorization"), core.tokens)
         number = _known_version(core, version)
         asked = _body("reason", "label", "by")
         label = asked.get("label", STABLE)
@@ -50,7 +50,7 @@ def add_generation_views(views: Blueprint, core: GatewayCore) -> None:
 
 
 def _rollback(core: GatewayCore, version: str | None) -> Response:
-    require_token(request.headers.get("Authorization"), core.token)
+    require_owner(request.headers.get("Authorization"), core.tokens)
     asked = _body("reason", "by")
     # With a number a request that is repeated, or sent by two people at once, still goes back one step.
     expected = None if version is None else _known_version(core, version)

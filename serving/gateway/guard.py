@@ -20,7 +20,11 @@ _READING: Final = ("GET", "HEAD", "OPTIONS")
 
 
 def require_known_caller(
-    method: str, host: str | None, origin: str | None, allowed_hosts: Collection[str]
+    method: str,
+    host: str | None,
+    origin: str | None,
+    allowed_hosts: Collection[str],
+    allowed_origins: Collection[str] = (),
 ) -> None:
     """Check ``Host`` of every request, and ``Origin`` of those that do something.
 
@@ -29,6 +33,7 @@ def require_known_caller(
         host: the header as it was sent.
         origin: the header as it was sent, None from programs that are no browsers.
         allowed_hosts: names that lead here, beside ``localhost`` and numeric addresses.
+        allowed_origins: of sites whose pages may do things here, whole (``https://map.example.org``).
 
     Raises:
         HttpRefusalError: no host, or not one (400); another name than ours (421); another site's page (403).
@@ -40,9 +45,9 @@ def require_known_caller(
         raise HttpRefusalError(
             421,
             "unknown_host",
-            f"{match['name']} is not a name of this gateway: add it to gateway.allowed_hosts, or use its address",
+            f"{match['name']} is not a name of this server: add it to its setting allowed_hosts, or use its address",
         )
-    if origin is None or method in _READING:
+    if origin is None or method in _READING or is_allowed_origin(origin, allowed_origins):
         return
     try:
         came_from = urlsplit(origin).netloc.lower()
@@ -51,6 +56,11 @@ def require_known_caller(
     name = (_HOST.fullmatch(came_from) or {"name": ""})["name"]
     if came_from != (host or "").lower() and name not in {known.lower() for known in allowed_hosts}:
         raise HttpRefusalError(403, "foreign_origin", "a page of another site may not do this")
+
+
+def is_allowed_origin(origin: str, allowed_origins: Collection[str]) -> bool:
+    """Whether an origin is one of those, whole: scheme, name and port."""
+    return origin.lower() in {known.rstrip("/").lower() for known in allowed_origins}
 
 
 def _is_ours(name: str, allowed_hosts: Collection[str]) -> bool:

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.analysis import Hearing, Model, hear_file
-from serving.gateway.access_token import make_token
 from serving.gateway.deadline import Deadline
 from serving.gateway.limits import AudioLimits, require_within
 from serving.gateway.refusals import HttpRefusalError
@@ -19,6 +18,7 @@ from serving.gateway.slots import Slots
 from serving.prediction import Prediction
 from serving.repository import ModelRepository
 from serving.signature import ModelDescription
+from tidzam_platform.access import TokenStore
 from tidzam_platform.audio import Window
 from tidzam_platform.errors import SettingsError
 from tidzam_platform.files import PARTIAL_FOLDER, remove_leavings
@@ -34,7 +34,7 @@ class GatewayCore:
         """Make the token and the spool folder where they are missing; SettingsError where that cannot be done."""
         self.settings = settings
         self.repository = ModelRepository(settings.models_folder)
-        self.token = make_token(settings.home / "secrets")
+        self.tokens = TokenStore(settings.home / "secrets")
         self.slots = Slots(settings.gateway.max_concurrent)
         self.spool = settings.home / "spool" / "gateway"
         try:

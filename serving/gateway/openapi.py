@@ -26,6 +26,7 @@ _FILE_BODY: Final = {
 _REASONS: Final = {
     400: "wrong parameters, or no audio in the file",
     401: "no token, or a wrong one",
+    403: "a token whose role does not go so far",
     404: "there is no such thing",
     409: "the repository refuses: retired, damaged, or not in service any more",
     413: "too many bytes, seconds or channels",
@@ -74,7 +75,7 @@ def _change(summary: str, body: str, *parameters: Schema) -> Schema:
     return _operation(
         summary,
         "Change",
-        (400, 401, 404, 409, 413, 503),
+        (400, 401, 403, 404, 409, 413, 503),
         requestBody={"required": True, "content": {"application/json": {"schema": ref(body)}}},
         security=[{"token": []}],
         **more,

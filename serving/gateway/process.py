@@ -10,6 +10,7 @@ import click
 from serving.gateway.app import create_gateway_app
 from serving.gateway.hearing import GatewayCore
 from serving.gateway.http_server import GatewayServer, keep_bodies_in
+from tidzam_platform.access import INITIAL_FILE
 from tidzam_platform.cli.output import print_json, remarks
 from tidzam_platform.home import make_home_folder
 from tidzam_platform.operations.termination import StopSignals
@@ -69,7 +70,7 @@ def _say_where(address: str, settings: Settings, *, as_json: bool) -> None:
         remarks.print(
             "other machines may be able to reach it: hearing and looking want no password (docs/gateway.md)"
         )
-    remarks.print(f"the token for promote and rollback lies in {settings.home / 'secrets' / 'gateway_token'}")
+    remarks.print(f"the token for promote and rollback lies in {settings.home / 'secrets' / INITIAL_FILE}")
 
 
 def _is_loopback(address: str) -> bool:

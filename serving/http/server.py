@@ -87,8 +87,6 @@ class HttpServer:
         """
         from waitress.adjustments import Adjustments
 
-        from serving.http.connections import WsgiServer
-
         listener = self._listen()
         bound = listener.getsockname()
         self._port = int(bound[1])
@@ -106,7 +104,7 @@ class HttpServer:
             log_socket_errors=False,  # clients that leave are none of our errors
             clear_untrusted_proxy_headers=True,
         )
-        self._server = WsgiServer(
+        self._server = self.server_class()(
             self.application_at(str(bound[0])),
             map={},
             _sock=listener,
@@ -139,6 +137,12 @@ class HttpServer:
     def application_at(self, _address: str) -> Any:
         """The application for who listens on that address, e.g. with a guard around it."""
         return self._application
+
+    def server_class(self) -> Any:
+        """The kind of waitress's server: a ``WsgiServer`` of serving.http.connections."""
+        from serving.http.connections import WsgiServer
+
+        return WsgiServer
 
     def _listen(self) -> socket.socket:
         try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
+from tidzam_platform.archive.exact_start import exact_start
 from tidzam_platform.archive.scan import Entry
 from tidzam_platform.audio.archive_names import ArchiveName
 from tidzam_platform.errors import (
@@ -27,7 +29,7 @@ class AudioFacts:
     """What follows from the bytes of a file alone, so that equal hashes have equal facts.
 
     ``error`` is set, and the rest empty, for bytes that cannot be used. ``seconds`` is the length of the time
-    axis, holes included; ``holes`` are [start_s, end_s) on it.
+    axis, holes included; ``holes`` are [start_s, end_s) on it. ``exact_start`` is what its recorder wrote into it.
     """
 
     codec: str | None = None
@@ -37,6 +39,7 @@ class AudioFacts:
     holes: tuple[tuple[float, float], ...] = ()
     truncated: bool = False
     error: str | None = None
+    exact_start: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,15 @@ def _probe(entry: Entry) -> AudioFacts:
         raise OSError(str(error)) from error
     if not (math.isfinite(info.seconds) and 0 < info.seconds <= MAX_RECORDING_S):
         return AudioFacts(error=f"it claims to last {info.seconds} s, which no recording does: it is damaged")
-    return AudioFacts(info.codec, info.rate_hz, info.channels, info.seconds, info.holes, info.truncated)
+    return AudioFacts(
+        info.codec,
+        info.rate_hz,
+        info.channels,
+        info.seconds,
+        info.holes,
+        info.truncated,
+        exact_start=exact_start(info.tags),
+    )
 
 
 def _fitting(message: str) -> str:

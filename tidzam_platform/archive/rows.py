@@ -74,7 +74,15 @@ def facts_of_bytes(session: Session, sha256: str) -> AudioFacts | None:
     if row is None:
         return None
     holes = tuple((start, end) for start, end in row.holes)
-    return AudioFacts(row.codec, row.rate_hz, row.channels, row.seconds, holes, row.truncated)
+    return AudioFacts(
+        row.codec,
+        row.rate_hz,
+        row.channels,
+        row.seconds,
+        holes,
+        row.truncated,
+        exact_start=row.exact_start,
+    )
 
 
 def store_readings(session: Session, readings: Sequence[Reading]) -> Counts:
@@ -133,6 +141,7 @@ def _fill(row: Recording, reading: Reading, source: Source) -> None:
     row.seconds = facts.seconds
     row.holes = [list(hole) for hole in facts.holes]
     row.truncated, row.error = facts.truncated, facts.error
+    row.exact_start = facts.exact_start
     _compute_starts(source, [row])
 
 
@@ -168,4 +177,4 @@ def _compute_starts(source: Source, rows: Sequence[Recording]) -> None:
 
 def _wall_clock(row: Recording) -> WallClockStart:
     local_time = parse_archive_name(Path(row.path).name).local_time
-    return WallClockStart(local_time, row.seconds, row.mtime_ns / 1e9)
+    return WallClockStart(local_time, row.seconds, row.mtime_ns / 1e9, row.exact_start)

@@ -1,10 +1,14 @@
 """When recordings began, from the wall clock in their names.
 
+A recording whose recorder wrote its exact beginning into it (:mod:`tidzam_platform.archive.exact_start`) began then.
+For all others the name counts.
+
 Once a year the clock of a zone with daylight saving shows an hour twice. Which of the two a file means
 follows from what is known of the files themselves, never from the order in which they were found:
 
 1. A file last written when a recording begun at one of the two moments would have ended (within
-   ``MTIME_TOLERANCE_S``) began at that one. Copies that keep times (``cp -p``, ``rsync -t``) keep this.
+   ``MTIME_TOLERANCE_S``) began at that one. Copies that keep times (``cp -p``, ``rsync -t``) keep this. So did one
+   that has the same name as a file whose exact beginning is one of the two.
 2. A recorder writes one file at a time, and often without a pause. So a file that at one of the two moments,
    and not at the other, joins a file whose time is known (it begins where that ends, or ends where that
    begins, within ``JOINT_TOLERANCE_S``) and runs beside none, began at that one; the closest joint is settled
@@ -23,12 +27,13 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from tidzam_platform.archive.exact_start import fits_name
 from tidzam_platform.audio.archive_names import Moments, moments_of
 
 # Both are far below half an hour, the shortest jump of a clock in use (Lord Howe).
@@ -40,11 +45,15 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True)
 class WallClockStart:
-    """What one file says of its own beginning: its name, length (None: unknown) and time of last change."""
+    """What one file says of its own beginning: its name, length (None: unknown) and time of last change.
+
+    ``exact`` is the beginning that its recorder wrote into it, None where none did.
+    """
 
     local_time: datetime
     seconds: float | None
     mtime_s: float
+    exact: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -62,11 +71,17 @@ def starts_of(files: Sequence[WallClockStart], zone: ZoneInfo) -> list[Start]:
         files: in ascending order of ``local_time``.
         zone: of the clock that named them.
     """
-    takes = [
-        _Take.of(local_time, list(copies), zone)
-        for local_time, copies in itertools.groupby(files, lambda file: file.local_time)
-    ]
     known = _Known()
+    exact: dict[datetime, set[datetime]] = {}
+    for file in files:
+        if (begun := _exact(file)) is not None:
+            exact.setdefault(file.local_time, set()).add(begun)
+            known.add_span(begun, file.seconds)
+    named = (file for file in files if _exact(file) is None)
+    takes = [
+        _Take.of(local_time, list(copies), zone, exact.get(local_time, set()))
+        for local_time, copies in itertools.groupby(named, lambda file: file.local_time)
+    ]
     unknown = []
     for take in takes:
         if take.began is None:
@@ -80,7 +95,23 @@ def starts_of(files: Sequence[WallClockStart], zone: ZoneInfo) -> list[Start]:
         _place(take, known)
         known.add(take)
     answers = {take.local_time: take.answer(zone) for take in takes}
-    return [answers[file.local_time] for file in files]
+    return [_with_exact(file, answers) for file in files]
+
+
+def _exact(file: WallClockStart) -> datetime | None:
+    """What the recorder wrote, if it may be true."""
+    return file.exact if file.exact is not None and fits_name(file.exact, file.local_time) else None
+
+
+def _with_exact(file: WallClockStart, answers: Mapping[datetime, Start]) -> Start:
+    """The answer for one file: its own exact beginning, else that of its name."""
+    if (begun := _exact(file)) is not None:
+        return Start(begun, None)
+    answer = answers[file.local_time]
+    if file.exact is None:
+        return answer
+    remark = f"its tag says {file.exact:%Y-%m-%d %H:%M:%S} UTC, its name another day: the name counts"
+    return Start(answer.utc, remark if answer.warning is None else f"{answer.warning}; {remark}")
 
 
 def overlaps_touched(day: date, zone: ZoneInfo) -> list[date]:
@@ -106,8 +137,13 @@ class _Take:
     remark: str = ""
 
     @classmethod
-    def of(cls, local_time: datetime, copies: Sequence[WallClockStart], zone: ZoneInfo) -> _Take:
-        """Settled at once where the clock leaves no doubt, or the time of the last write leaves none."""
+    def of(
+        cls, local_time: datetime, copies: Sequence[WallClockStart], zone: ZoneInfo, exact: set[datetime]
+    ) -> _Take:
+        """Settled at once where the clock leaves no doubt, or rule 1 leaves none.
+
+        ``exact``: beginnings of other files of this name.
+        """
         moments = moments_of(local_time, zone)
         lengths = [copy.seconds for copy in copies if copy.seconds is not None]
         began = None if moments.ambiguous else moments.first
@@ -118,6 +154,11 @@ class _Take:
                 for copy in copies
                 if copy.seconds is not None
                 and abs(copy.mtime_s - copy.seconds - moment.timestamp()) <= MTIME_TOLERANCE_S
+            } or {
+                moment
+                for moment in (moments.first, moments.second)
+                for begun in exact
+                if abs((begun - moment).total_seconds()) <= JOINT_TOLERANCE_S
             }
             began = written.pop() if len(written) == 1 else None
         return cls(local_time, max(lengths, default=None), moments, began)
@@ -154,7 +195,12 @@ class _Known:
     def add(self, take: _Take) -> None:
         """Count ``take``, which is settled."""
         assert take.began is not None  # noqa: S101 - see above
-        begin_s, end_s = take.span(take.began)
+        self.add_span(take.began, take.seconds)
+
+    def add_span(self, began: datetime, seconds: float | None) -> None:
+        """Count a recording that began at ``began``."""
+        begin_s = began.timestamp()
+        end_s = begin_s + (seconds or 0.0)
         self._spans_s.append((begin_s, end_s))
         bisect.insort(self._begins_s, begin_s)
         bisect.insort(self._ends_s, end_s)

@@ -92,6 +92,7 @@ class Recording(Table):
     truncated: Mapped[bool] = mapped_column(default=False)
     error: Mapped[str | None] = mapped_column(String(1000))
     warning: Mapped[str | None] = mapped_column(String(1000))  # what a person should know of start and end
+    exact_start: Mapped[datetime | None]  # what the recorder wrote into the file, where it did
     source: Mapped[Source] = relationship(lazy="joined")
 
 

@@ -12,7 +12,8 @@ FIRST_STEPS = (
     ("./tidzam demo", "see all of it at work on sounds that it makes itself"),
     ("./tidzam dataset import labels.csv", "bring your own labelled clips"),
     ("./tidzam generation run", "learn from them, check, and serve if it is good"),
-    ("./tidzam serve", "start the model server"),
+    ("./tidzam start", "run everything in the background"),
+    ("./tidzam source add pond URL", "listen to a microphone"),
     ("./tidzam analyze recording.opus", "what is heard in a file"),
 )
 
@@ -20,7 +21,13 @@ FIRST_STEPS = (
 COMMANDS = (
     ("Look around", (
         ("demo", "a made site: learn, serve, listen, show what was heard"),
-        ("check", "what is installed, what is missing and how to get it"),
+        ("check", "what is installed, what is missing; starts broken processes again"),
+    )),
+    ("Listening live", (
+        ("source", "what is listened to: add, test, list, remove"),
+        ("status", "each channel: since when it sounds or is silent, and why"),
+        ("listen", "hear one channel, or write it to a file"),
+        ("token", "who may change what over HTTP and Socket.IO"),
     )),
     ("Audio and recordings", (
         ("analyze", "find sounds in files; answers as table, JSON, CSV or Audacity labels"),
@@ -36,6 +43,11 @@ COMMANDS = (
         ("dagster", "the same as a data platform in the browser"),
     )),
     ("Running", (
+        ("start", "all processes of this machine, or some of them, in the background"),
+        ("stop", "stop them, with all that they started"),
+        ("restart", "stop and start them, e.g. after a change of settings"),
+        ("engine", "the realtime engine: sources, JACK, mixer, archive, Icecast"),
+        ("web", "the HTTP and Socket.IO API, and its pages"),
         ("serve", "the model server: TensorFlow Serving's API"),
         ("test", "run the project's tests"),
     )),

@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.crash import cli_environment
 from tests.support.parts import require_part
+from tidzam_platform.access import INITIAL_FILE
 
 DEADLINE_S = 60.0
 STOP_DEADLINE_S = 10.0
@@ -79,7 +80,7 @@ class GatewayProcess:
     @property
     def token(self) -> str:
         """What promote and rollback want."""
-        return (self.home / "secrets" / "gateway_token").read_text().strip()
+        return (self.home / "secrets" / INITIAL_FILE).read_text().strip()
 
     def end(self) -> int:
         """SIGTERM; returns the exit code."""

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from serving.gateway import create_gateway_app
 from serving.gateway.hearing import GatewayCore
 from serving.repository import ModelRepository
+from tidzam_platform.access import Role, make_initial_token
 from tidzam_platform.settings import Settings
 
 URL = "/api/v1/generations"
@@ -39,8 +40,12 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
+def own_token(core: GatewayCore) -> str:
+    return make_initial_token(core.settings.home / "secrets")
+
+
 def ask(client: FlaskClient, core: GatewayCore, path: str, **body: Any) -> Any:
-    return client.post(f"{URL}{path}", json=body, headers={"Authorization": f"Bearer {core.token}"})
+    return client.post(f"{URL}{path}", json=body, headers={"Authorization": f"Bearer {own_token(core)}"})
 
 
 def test_promote_and_rollback_move_the_label_and_are_remembered(
@@ -102,11 +107,11 @@ def test_without_the_token_nothing_changes(
     client: FlaskClient, core: GatewayCore, repository: ModelRepository, path: str, header: str | None
 ) -> None:
     before = repository.history()
-    headers = {} if header is None else {"Authorization": header.format(token=core.token)}
+    headers = {} if header is None else {"Authorization": header.format(token=own_token(core))}
     answer = client.post(f"{URL}{path}", json={"reason": "mine"}, headers=headers)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
-    assert core.token not in answer.text
+    assert own_token(core) not in answer.text
     assert repository.history() == before
 
 
@@ -167,8 +172,20 @@ def test_wrong_bodies_are_refused_with_a_reason(
         f"{URL}/2/promote",
         data=body,
         content_type=content_type,
-        headers={"Authorization": f"Bearer {core.token}"},
+        headers={"Authorization": f"Bearer {own_token(core)}"},
     )
     assert answer.status_code == status, answer.text
     assert answer.json["error"]
     assert repository.labels() == {"stable": 1}
+
+
+@pytest.mark.parametrize(("role", "status"), [(Role.OWN, 200), (Role.OPERATE, 403), (Role.LISTEN, 403)])
+def test_a_token_of_role_own_may_and_no_lesser_one(
+    client: FlaskClient, core: GatewayCore, repository: ModelRepository, role: Role, status: int
+) -> None:
+    _, secret = core.tokens.create(role)
+    answer = client.post(
+        f"{URL}/2/promote", json={"reason": "better"}, headers={"Authorization": f"Bearer {secret}"}
+    )
+    assert answer.status_code == status
+    assert repository.labels() == {"stable": 2 if status == 200 else 1}

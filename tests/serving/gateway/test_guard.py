@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,12 +11,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from serving.gateway import create_gateway_app
-from serving.gateway.access_token import TOKEN_FILE, make_token, require_token
+from serving.gateway.access_token import require_owner
 from serving.gateway.guard import require_known_caller
 from serving.gateway.hearing import GatewayCore
 from serving.gateway.refusals import HttpRefusalError
 from tests.support.crash import run_and_crash
-from tidzam_platform.errors import SettingsError
+from tidzam_platform.access import INITIAL_FILE, Role, TokenStore, make_initial_token
 from tidzam_platform.settings import GatewaySettings, Settings
 
 KNOWN = ("ears.example.org",)
@@ -88,6 +86,20 @@ def test_pages_of_other_sites_may_not_send(origin: str) -> None:
     require_known_caller("GET", "127.0.0.1:8502", origin, KNOWN)  # they cannot read the answer
 
 
+@pytest.mark.parametrize("allowed", ["https://map.example.org", "https://Map.example.org/"])
+def test_origins_that_are_allowed_are_compared_whole(allowed: str) -> None:
+    require_known_caller("POST", "127.0.0.1:8502", "https://map.example.org", KNOWN, [allowed])
+    for origin in (
+        "http://map.example.org",
+        "https://map.example.org:8443",
+        "https://map.example.org.evil.example",
+    ):
+        with pytest.raises(HttpRefusalError):
+            require_known_caller("POST", "127.0.0.1:8502", origin, KNOWN, [allowed])
+    with pytest.raises(HttpRefusalError):
+        require_known_caller("POST", "evil.example", "https://map.example.org", KNOWN, [allowed])
+
+
 @given(st.text() | st.text("htp:/[]@.1").map("http://".__add__))
 def test_whatever_a_foreign_origin_is_it_is_refused(origin: str) -> None:
     assume("127.0.0.1:8502" not in origin and KNOWN[0] not in origin.lower())
@@ -121,65 +133,37 @@ def test_every_path_that_does_something_looks_at_the_origin(app: Flask, path: st
         assert app.test_client().post(path, headers={"Origin": origin}).status_code == 403
 
 
-def test_the_token_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
-    folder = tmp_path / "secrets"
-    token = make_token(folder)
-    assert len(token) >= 40
-    assert stat.S_IMODE((folder / TOKEN_FILE).stat().st_mode) == 0o600
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert make_token(folder) == token
-    assert files_below(folder) == [TOKEN_FILE]
-    assert make_token(tmp_path / "another") != token
+def test_a_process_killed_while_it_makes_the_token_leaves_no_second_copy(home: Settings) -> None:
+    run_and_crash(["serve", "--http", "--port", "0"], "access.token_linked", home.home)
+    folder = home.home / "secrets"
+    made = (folder / INITIAL_FILE).read_text().strip()
+    assert len(files_below(folder)) > 1
+    assert make_initial_token(folder) == made
+    assert files_below(folder) == [INITIAL_FILE]
 
 
 def files_below(folder: Path) -> list[str]:
     return [path.name for path in folder.rglob("*") if path.is_file()]
 
 
-def test_a_process_killed_while_it_makes_the_token_leaves_no_second_copy(home: Settings) -> None:
-    run_and_crash(["serve", "--http", "--port", "0"], "gateway.token_linked", home.home)
-    folder = home.home / "secrets"
-    made = (folder / TOKEN_FILE).read_text().strip()
-    assert len(files_below(folder)) > 1
-    assert make_token(folder) == made
-    assert files_below(folder) == [TOKEN_FILE]
-
-
-def test_processes_that_start_at_once_agree_on_a_token(tmp_path: Path) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        tokens = set(pool.map(lambda _: make_token(tmp_path / "secrets"), range(8)))
-    assert len(tokens) == 1
-
-
-def test_a_token_that_others_may_read_is_not_used(tmp_path: Path) -> None:
-    make_token(tmp_path)
-    (tmp_path / TOKEN_FILE).chmod(0o640)
-    with pytest.raises(SettingsError, match="chmod 600"):
-        make_token(tmp_path)
-
-
-def test_an_empty_token_is_none(tmp_path: Path) -> None:
-    make_token(tmp_path)
-    (tmp_path / TOKEN_FILE).write_text("\n")
-    with pytest.raises(SettingsError, match="empty"):
-        make_token(tmp_path)
-
-
-def test_only_the_token_opens() -> None:
-    require_token("Bearer right", "right")
-    require_token("bearer right", "right")
-    for header in (
-        None,
-        "",
-        "right",
-        "Bearer",
-        "Bearer ",
-        "Bearer wrong",
-        "Bearer rightt",
-        "Basic right",
-        "Bearer é",
-    ):
+def test_only_a_token_of_role_own_opens(tmp_path: Path) -> None:
+    tokens = TokenStore(tmp_path)
+    initial = make_initial_token(tmp_path)
+    made, secret = tokens.create(Role.OWN)
+    assert require_owner(f"Bearer {initial}", tokens).name == "initial"
+    assert require_owner(f"bearer {secret}", tokens).id == made.id
+    for header in (None, "", secret, "Bearer", "Bearer ", "Bearer wrong", f"Bearer {secret}t", f"Basic {secret}",
+                   "Bearer \u00e9", "Bearer \udcff"):  # fmt: skip
         with pytest.raises(HttpRefusalError) as refused:
-            require_token(header, "right")
+            require_owner(header, tokens)
         assert refused.value.status == 401
         assert refused.value.headers["WWW-Authenticate"].startswith("Bearer")
+        assert secret not in refused.value.message
+    for role in (Role.LISTEN, Role.LABEL, Role.OPERATE):
+        with pytest.raises(HttpRefusalError) as refused:
+            require_owner(f"Bearer {tokens.create(role)[1]}", tokens)
+        assert refused.value.status == 403
+    tokens.revoke(made.id)
+    with pytest.raises(HttpRefusalError) as refused:
+        require_owner(f"Bearer {secret}", tokens)
+    assert refused.value.status == 401

@@ -15,6 +15,7 @@ from serving.gateway.hearing import GatewayCore
 from serving.gateway.openapi import openapi_document
 from serving.gateway.page import CONTENT_SECURITY_POLICY
 from tests.serving.gateway.gateway_process import Answer, GatewayProcess
+from tidzam_platform.access import Role
 from tidzam_platform.settings import Settings
 
 NAMES = {"version": "generation", "number": "id"}  # how routes and document call the same
@@ -103,10 +104,11 @@ def test_changes_have_the_shape_that_the_document_gives_them(home: Settings, pub
     publish(1)
     core = GatewayCore(home)
     client = create_gateway_app(home, core=core).test_client()
+    _, secret = core.tokens.create(Role.OWN)
     body = {"reason": "why"}
     validate({"$ref": "#/components/schemas/Promotion"}, body)
     answer = client.post(
-        "/api/v1/generations/1/promote", json=body, headers={"Authorization": f"Bearer {core.token}"}
+        "/api/v1/generations/1/promote", json=body, headers={"Authorization": f"Bearer {secret}"}
     )
     validate(schema_of("/api/v1/generations/{generation}/promote", "post", 200), answer.json)
     validate(schema_of("/api/v1/generations", "get", 200), client.get("/api/v1/generations").json)

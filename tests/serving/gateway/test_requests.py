@@ -97,7 +97,7 @@ def test_a_playlist_opens_nothing(app: Flask, tmp_path) -> None:
 
 
 def test_the_name_that_a_sender_gives_is_not_used(app: Flask, home: Settings) -> None:
-    for name in ("../../secrets/gateway_token", "/etc/passwd", "a" * 300, "\x00", "-i"):
+    for name in ("../../secrets/own_token", "/etc/passwd", "a" * 300, "\x00", "-i"):
         answer = app.test_client().post(URL, data={"file": (io.BytesIO(b"no audio"), name)})
         assert answer.status_code == 415
     assert [path.name for path in (home.home / "spool" / "gateway").rglob("*") if path.is_file()] == []

@@ -1,0 +1,212 @@
+"""``./tidzam source``: what the engine listens to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from streamer.cli.asking import ask_engine
+from tidzam_platform.cli.output import json_option, print_json, print_line, print_table, remarks
+from tidzam_platform.settings import load_settings
+
+
+@click.group(
+    epilog="""\b
+Examples:
+  ./tidzam source test https://example.org/pond.ogg          can it be heard, and what is in it?
+  ./tidzam source add pond https://example.org/pond.ogg      listen to it from now on
+  ./tidzam source list                                       what is listened to, and what keeps it from being heard
+"""
+)
+def source() -> None:
+    """Add, list, test and remove the sources of audio; the engine must run (./tidzam start)."""
+
+
+@source.command(
+    epilog="""\b
+Examples:
+  ./tidzam source add pond https://example.org/pond.ogg --record
+  ./tidzam source add pond https://example.org/30.ogg --channels 0,3 --zone Europe/Paris
+  ./tidzam source add yard --device alsa:hw:1,0
+  ./tidzam source add then --database pond --date 2026-04-01-05-00-00 --temporary
+  ./tidzam source add film --file recordings/film.wav --temporary
+"""
+)
+@click.argument("name")
+@click.argument("url", required=False)
+@click.option("--file", "path", type=click.Path(path_type=Path), help="Play a file instead of a URL.")
+@click.option("--device", help="Hear a sound card (alsa:hw:1,0) or ports of JACK (jack:system).")
+@click.option("--database", help="Play recordings of the archive that have this name.")
+@click.option("--date", help="From when on: YYYY-MM-DD-HH-MM-SS in --zone, or ISO 8601.")
+@click.option("--channels", help="Which channels: indices from 0 (0,3), or names (channel4).")
+@click.option(
+    "--nb-channels", type=click.IntRange(1, 64), help="How many the input has; found out by default."
+)
+@click.option(
+    "--permanent/--temporary",
+    "permanent",
+    default=True,
+    show_default=True,
+    help="Whether it is never given up and is there again after a restart.",
+)
+@click.option("--record", is_flag=True, help="Write it to the archive all the time.")
+@click.option("--copy", is_flag=True, help="Give listeners the input's own bytes.")
+@click.option("--zone", help="IANA time zone of --date and of the archive's file names; UTC by default.")
+@click.option("--latitude", type=click.FloatRange(-90, 90), help="Degrees north.")
+@click.option("--longitude", type=click.FloatRange(-180, 180), help="Degrees east.")
+@json_option
+def add(
+    name: str,
+    url: str | None,
+    path: Path | None,
+    permanent: bool,
+    copy: bool,
+    record: bool,
+    as_json: bool,
+    **more: Any,
+) -> None:
+    """Listen to NAME from now on: a URL (http, https, rtsp, also HLS and Icecast), a file, a card or the archive.
+
+    A source of that name that is there already is replaced.
+    """
+    described = {
+        "name": name,
+        "url": url,
+        "path": str(path.absolute()) if path else None,
+        "is_permanent": permanent,
+        "record": record,
+        "format": "copy" if copy else None,
+        **more,
+    }
+    specification = {key: value for key, value in described.items() if value not in (None, "", False)}
+    status = ask_engine("sources.add", specification=specification, keep=permanent)
+    if as_json:
+        print_json(status)
+    else:
+        print_line(f"{name}: {status['state']}; ./tidzam status shows what is heard")
+
+
+@source.command(
+    name="list",
+    epilog="""\b
+Examples:
+  ./tidzam source list
+  ./tidzam source list --json
+""",
+)
+@json_option
+def list_(as_json: bool) -> None:
+    """List the sources: where they come from, their state, and why it is so."""
+    answer = ask_engine("sources.list")
+    if as_json:
+        print_json(answer)
+        return
+    print_table(
+        "sources",
+        ["name", "kind", "state", "since", "channels", "recorded", "from", "reason"],
+        [
+            [
+                one["name"],
+                one["kind"],
+                one["state"],
+                one["state_since"],
+                len(one["channels"]),
+                "yes" if one["record"] else "",
+                one.get("url") or "",
+                one.get("reason") or "",
+            ]
+            for one in answer["sources"]
+        ],
+    )
+
+
+@source.command(
+    epilog="""\b
+Examples:
+  ./tidzam source show pond
+"""
+)
+@click.argument("name")
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """Show one source and its last 100 changes of state."""
+    status = ask_engine("sources.get", name=name)
+    if as_json:
+        print_json(status)
+        return
+    for key, value in status.items():
+        if key != "history":
+            print_line(f"{key}: {value}")
+    print_table(
+        "changes",
+        ["when", "from", "to", "reason"],
+        [[step["utc"], step["before"], step["after"], step["reason"]] for step in status["history"]],
+    )
+
+
+@source.command(
+    epilog="""\b
+Examples:
+  ./tidzam source remove pond
+"""
+)
+@click.argument("name")
+@json_option
+def remove(name: str, as_json: bool) -> None:
+    """Stop listening to NAME, for good; its archive stays."""
+    ask_engine("sources.remove", name=name)
+    if as_json:
+        print_json({"removed": name})
+    else:
+        print_line(f"{name} is removed; its recordings stay")
+
+
+@source.command(
+    epilog="""\b
+Examples:
+  ./tidzam source seek then 2026-04-01-06-00-00
+"""
+)
+@click.argument("name")
+@click.argument("date")
+@json_option
+def seek(name: str, date: str, as_json: bool) -> None:
+    """Make a source that plays the archive go on from DATE (YYYY-MM-DD-HH-MM-SS, or ISO 8601)."""
+    status = ask_engine("sources.seek", name=name, date=date)
+    if as_json:
+        print_json(status)
+    else:
+        print_line(f"{name} plays from {date} on")
+
+
+@source.command(
+    epilog="""\b
+Examples:
+  ./tidzam source test https://example.org/pond.ogg
+  ./tidzam source test https://example.org/pond.ogg --seconds 10 --json
+"""
+)
+@click.argument("url")
+@click.option(
+    "--seconds", type=click.FloatRange(0.5, 60), default=3.0, show_default=True, help="How much is heard."
+)
+@json_option
+def test(url: str, seconds: float, as_json: bool) -> None:
+    """Hear a moment of URL, without the engine: can it be fetched, what is in it, how loud is each channel?"""
+    from streamer.engine.sources.trial import try_url
+
+    heard = try_url(url, load_settings(), seconds=seconds)
+    if as_json:
+        print_json(heard.as_dict())
+        return
+    remarks.print(f"{url}: {heard.container}, {heard.channels} channel(s), {heard.seconds:.1f} s heard")
+    print_table(
+        "levels",
+        ["channel", "RMS dBFS", "peak dBFS"],
+        [
+            [number, f"{rms:.1f}", f"{peak:.1f}"]
+            for number, (rms, peak) in enumerate(heard.levels_dbfs, start=1)
+        ],
+    )

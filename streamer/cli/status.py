@@ -1,0 +1,63 @@
+"""``./tidzam status``: what is heard now, channel by channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from streamer.cli.asking import ask_engine
+from tidzam_platform.cli.output import json_option, print_json, print_line, print_table
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  ./tidzam status
+  ./tidzam status --json | jq '.channels[] | select(.sounding | not)'
+"""
+)
+@json_option
+def status(as_json: bool) -> None:
+    """Show each channel: since when it sounds or is silent, and why; how loud it is and what the mixer does to it."""
+    engine, channels = ask_engine("status"), ask_engine("channels.list")["channels"]
+    if as_json:
+        print_json({"engine": engine, "channels": channels})
+        return
+    print_line(
+        f"engine (process {engine['pid']}) since {engine['since']}: {engine['sources']} source(s), "
+        f"{engine['channels']} channel(s)"
+    )
+    print_table(
+        "channels",
+        ["channel", "", "since", "why", "peak dBFS", "RMS dBFS", "mixer"],
+        [
+            [
+                one["channel"],
+                "sounds" if one["sounding"] else "silent",
+                one["since"],
+                one.get("why") or "",
+                _level(one["peak_dbfs"]),
+                _level(one["rms_dbfs"]),
+                _mixer(one),
+            ]
+            for one in channels
+        ],
+    )
+
+
+def _level(dbfs: float | None) -> str:
+    return "" if dbfs is None else f"{dbfs:.1f}"
+
+
+def _mixer(one: dict[str, Any]) -> str:
+    words = []
+    if one.get("muted"):
+        words.append("muted")
+    if one.get("solo"):
+        words.append("solo")
+    if one.get("gain_db"):
+        words.append(f"{one['gain_db']:+.1f} dB")
+    if words and one.get("by"):
+        words.append(f"by {one['by']}")
+    return ", ".join(words)

@@ -1,0 +1,176 @@
+"""The engine: everything that carries audio, put together, and taken apart in the opposite order."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Final, Self
+
+from streamer.engine.archiving import Archiving
+from streamer.engine.channels import Channel, ChannelTable
+from streamer.engine.control import EventHub
+from streamer.engine.graph import ANALYZER, LIVE_STREAMS, open_graph
+from streamer.engine.listening import ListenedChannel, Listening, Place, channel_mounts
+from streamer.engine.metering import Metering
+from streamer.engine.mixer import Mixer
+from streamer.engine.rings import ChannelRings, Directory, RingFolder, SourceRing
+from streamer.engine.sources.context import SourceHooks
+from streamer.engine.sources.live import LiveStream
+from streamer.engine.sources.manager import SourceManager
+from streamer.engine.sources.specification import SourceSpecification
+from tidzam_platform.clock import utc_now
+from tidzam_platform.settings import Settings
+
+_LIVE: Final = SourceSpecification(name="live", live=True)  # what is said of the channels of live streams
+
+
+class Engine:
+    """See the module. A context, entered once.
+
+    Entering it raises what its parts raise: BusyError (another engine of this home runs), MissingSystemPartError and
+    ProcessError (JACK or Icecast), SettingsError and SourceError (files of rules and of sources). What was opened
+    until then is closed again.
+
+    Args:
+        settings: of everything.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.since = utc_now()
+        self.events = EventHub()
+        self.listening: Listening | None = None
+        self._opened = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as opened:
+            self._open(opened)
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._opened.close()
+
+    def _open(self, opened: contextlib.ExitStack) -> None:
+        settings, home = self.settings, self.settings.home
+        folder = opened.enter_context(RingFolder(home))
+        self.graph = opened.enter_context(contextlib.closing(open_graph(settings.graph, home)))
+        self.rings = opened.enter_context(
+            ChannelRings.create(folder, settings.graph.max_channels, settings.graph.ring_s)
+        )
+        directory = opened.enter_context(Directory.create(folder))
+        inputs = opened.enter_context(contextlib.closing(self.graph.open_inputs(ANALYZER, self.rings)))
+        self.table = ChannelTable(self.graph, inputs, self.rings, directory, self._channels_changed)
+        self.mixer = opened.enter_context(contextlib.closing(Mixer(settings.mixer, home)))
+        self.metering = Metering(self.table, self.rings, self.mixer)
+        self.metering.start()
+        opened.callback(self.metering.stop)
+        self.archiving = opened.enter_context(Archiving(settings))
+        if settings.icecast.enabled:
+            self.listening = Listening(settings.icecast, home, self.rings, self.table.slot_of, self.mixer)
+            self.listening.start()
+            opened.callback(self.listening.stop)
+        self.sources = opened.enter_context(
+            SourceManager(
+                self.graph,
+                folder,
+                settings,
+                events=self.events,
+                hooks=_Hooks(self.table, self.archiving),
+                on_live_opened=self._live_opened,
+                on_live_closed=self._live_closed,
+            )
+        )
+        self.sources.start()
+
+    def lose_owners(self, prefix: str) -> None:
+        """The process that spoke for owners whose names begin so is gone: end what they opened."""
+        self.sources.remove_owned(prefix, is_prefix=True)
+
+    def keep_stream(self, stream: LiveStream) -> str:
+        """Record a live stream from now on; returns the folder and what the names of its files begin with."""
+        plan = self.archiving.unchecked_plan(f"livestream{stream.info.number}")
+        self.archiving.record(stream.info.port, stream.ring, plan)
+        return f"{plan.folder.name}/{plan.database}"
+
+    def mounts_of(self, channel: str) -> list[str]:
+        """Addresses where a channel can be listened to; none while Icecast is off."""
+        if self.listening is None:
+            return []
+        return [f"http://{self.address}{mount.path}" for mount in channel_mounts(ListenedChannel(channel))]
+
+    @property
+    def address(self) -> str:
+        """Where people listen; empty while Icecast is off."""
+        return self.listening.icecast.address if self.listening else ""
+
+    def counts(self) -> dict[str, Any]:
+        """Every counter: a number by its name, or for each source or channel one."""
+        graph = self.graph.status()
+        sources = {status["name"]: status for status in self.sources.list()}
+        names = {name for status in sources.values() for name in status["counts"]}
+        return {
+            "graph_xruns": self.graph.xruns,
+            "graph_running": int(self.graph.is_running),
+            "graph_restarts": graph.get("restarts", 0),
+            "rings_missed_frames": self.rings.counts().get("missed_frames", 0),
+            **{f"sources_{name}": value for name, value in self.sources.counts().items()},
+            **{f"archive_{name}": value for name, value in self.archiving.counts().items()},
+            **{f"mixer_{name}": value for name, value in self.mixer.counts().items()},
+            **{f"listening_{name}": value for name, value in self._listening_counts().items()},
+            **{
+                f"source_{name}": {
+                    source: status["counts"][name]
+                    for source, status in sources.items()
+                    if name in status["counts"]
+                }
+                for name in sorted(names)
+            },
+        }
+
+    def _channels_changed(self) -> None:
+        channels = self.table.list()
+        if self.listening is not None:
+            self.listening.set_channels([_listened(channel) for channel in channels])
+        self.events.publish("channels", count=len(channels))
+
+    def _listening_counts(self) -> dict[str, int]:
+        return self.listening.counts() if self.listening else {}
+
+    def _live_opened(self, _stream: LiveStream) -> None:
+        self.table.ports_changed(LIVE_STREAMS, self._live_ports(), _LIVE)
+
+    def _live_closed(self, stream: LiveStream) -> None:
+        gone = stream.info.port
+        self.archiving.ring_closed(stream.ring)
+        self.table.ports_changed(
+            LIVE_STREAMS, tuple(port for port in self._live_ports() if port != gone), _LIVE
+        )
+
+    def _live_ports(self) -> tuple[str, ...]:
+        return tuple(port for port in self.graph.ports() if port.startswith(f"{LIVE_STREAMS}:out_"))
+
+
+def _listened(channel: Channel) -> ListenedChannel:
+    at = channel.specification
+    place = None if at.latitude is None or at.longitude is None else Place(at.latitude, at.longitude)
+    return ListenedChannel(channel.name, place=place)
+
+
+class _Hooks(SourceHooks):
+    """What the engine does as rings and ports of sources come and go."""
+
+    def __init__(self, table: ChannelTable, archiving: Archiving) -> None:
+        self._table, self._archiving = table, archiving
+
+    def on_ring_opened(self, source: str, ring: SourceRing, specification: SourceSpecification) -> None:
+        self._table.ring_opened(source, ring)
+        self._archiving.ring_opened(source, ring, specification)
+
+    def on_ring_closed(self, source: str, ring: SourceRing, specification: SourceSpecification) -> None:  # noqa: ARG002
+        self._archiving.ring_closed(ring)
+        self._table.ring_closed(source, ring)
+
+    def on_ports_changed(
+        self, source: str, ports: tuple[str, ...], specification: SourceSpecification
+    ) -> None:
+        self._table.ports_changed(source, ports, specification)

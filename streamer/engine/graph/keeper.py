@@ -1,0 +1,363 @@
+"""Keeps a JACK server and all that the engine has in it alive: whatever kills it, it is back within seconds."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Self
+
+from streamer.engine.graph.blocks import Block
+from streamer.engine.graph.compiled import compiled
+from streamer.engine.graph.interface import Connection, PortKind, valid_source_client
+from streamer.engine.graph.jack_graph import JackGraph
+from streamer.engine.graph.jackd import Jackd, server_name
+from streamer.engine.graph.kept_clients import KeptBundle, KeptClient, KeptInputs, KeptSource
+from streamer.engine.graph.listeners import Listeners
+from streamer.engine.graph.remembered import RememberedConnections
+from streamer.engine.rings import ENGINE_RATE_HZ, ChannelRings, SourceRing
+from tidzam_platform.errors import AudioGraphError, MissingSystemPartError, ProcessError
+from tidzam_platform.settings import GraphSettings
+
+_log = logging.getLogger(__name__)
+
+_LOOK_S: Final = 0.25  # how often the server is looked at
+_STALLED_S: Final = 3.0  # a server whose cycles stand still for so long is killed
+_START_S: Final = 8.0  # from its start until it takes clients
+_OPEN_PAUSE_S: Final = 0.05
+_BACK_OFF_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # before each further start; the last one for ever
+
+
+class GraphKeeper:
+    """See ``interface.AudioGraph``: ``JackGraph`` over a jackd of our own, made again after each death.
+
+    What is asked for while the server is away is noted, and done when it is back. Frames of the graph's time go on:
+    those between the death and the new life appear as missed in the rings.
+    """
+
+    def __init__(self, settings: GraphSettings, home: Path) -> None:
+        """Start jackd and wait for it.
+
+        Raises:
+            MissingSystemPartError: jackd or JACK's library is not installed.
+            ProcessError: jackd does not start; the message has what it said.
+        """
+        self.rate_hz = ENGINE_RATE_HZ
+        self.client_lock = threading.RLock()
+        self._settings = settings
+        self._server = server_name(home)
+        self._listeners = Listeners()
+        self._clients: list[KeptClient] = []
+        self._connections = RememberedConnections()
+        self._xruns = Block(1)
+        self._graph: JackGraph | None = None
+        self._jackd: Jackd | None = None
+        self._cycle_frames = settings.period_frames
+        self._frame = (0, time.monotonic())  # a jack frame, and when it was
+        self._moved = (0, time.monotonic())  # JACK's own frame, and since when it has stood there
+        self._restarts = 0
+        self._lost_because = ""
+        self._failures: list[BaseException] = []  # of the first start
+        self._ending = threading.Event()
+        self._wake = threading.Event()
+        self._first = threading.Event()
+        compiled()
+        self._thread = threading.Thread(target=self._keep, name="tidzam-graph-keeper", daemon=True)
+        self._thread.start()
+        self._first.wait()
+        if self._failures:
+            self.close()
+            raise self._failures[0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    # The interface.
+
+    def open_source(self, name: str, ring: SourceRing) -> KeptSource:
+        """See ``interface.AudioGraph``."""
+        source = KeptSource(self, valid_source_client(name), ring)
+        self._add(source)
+        return source
+
+    def open_bundle(self, name: str, size: int) -> KeptBundle:
+        """See ``interface.AudioGraph``."""
+        bundle = KeptBundle(self, name, size)
+        self._add(bundle)
+        return bundle
+
+    def open_inputs(self, name: str, rings: ChannelRings) -> KeptInputs:
+        """See ``interface.AudioGraph``."""
+        inputs = KeptInputs(self, name, rings)
+        self._add(inputs)
+        return inputs
+
+    def connect(self, output_port: str, input_port: str) -> None:
+        """See ``interface.AudioGraph``."""
+        with self.client_lock:
+            if (graph := self._graph) is not None:
+                self.attempt(lambda: graph.connect(output_port, input_port))
+            self._connections.want(Connection(output_port, input_port))
+
+    def disconnect(self, output_port: str, input_port: str) -> None:
+        """See ``interface.AudioGraph``."""
+        with self.client_lock:
+            self._connections.unwant(Connection(output_port, input_port))
+            if (graph := self._graph) is not None:
+                self.attempt(lambda: graph.disconnect(output_port, input_port))
+
+    def settle(self) -> None:
+        """See ``interface.AudioGraph``; while the server is away there is nothing to wait for."""
+        if (graph := self._graph) is not None:
+            self.attempt(graph.settle)
+
+    def ports(self, kind: PortKind | None = None) -> list[str]:
+        """See ``interface.AudioGraph``; none while the server is away."""
+        with self.client_lock:
+            return self._graph.ports(kind) if self._graph is not None else []
+
+    def connections(self) -> set[Connection]:
+        """See ``interface.AudioGraph``; none while the server is away."""
+        with self.client_lock:
+            return self._graph.connections() if self._graph is not None else set()
+
+    def frame_time(self) -> int:
+        """See ``interface.AudioGraph``."""
+        with self.client_lock:
+            if self._graph is not None and self._graph.is_running:
+                self._frame = (self._graph.frame_time(), time.monotonic())
+                return self._frame[0]
+            frame, since = self._frame
+            return frame + round((time.monotonic() - since) * self.rate_hz)
+
+    @property
+    def cycle_frames(self) -> int:
+        """See ``interface.AudioGraph``."""
+        with self.client_lock:
+            if self._graph is not None and self._graph.is_running:
+                self._cycle_frames = self._graph.cycle_frames
+            return self._cycle_frames
+
+    @property
+    def xruns(self) -> int:
+        """See ``interface.AudioGraph``."""
+        return int(self._xruns.words[0])
+
+    @property
+    def is_running(self) -> bool:
+        """See ``interface.AudioGraph``."""
+        graph = self._graph
+        return graph is not None and graph.is_running
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """See ``interface.AudioGraph``; also after the server has come back."""
+        self._listeners.on_change(listener)
+
+    def on_lost(self, listener: Callable[[str], None]) -> None:
+        """See ``interface.AudioGraph``."""
+        self._listeners.on_lost(listener)
+
+    @property
+    def server_pid(self) -> int | None:
+        """Number of jackd's process; None while there is none."""
+        jackd = self._jackd
+        return jackd.pid if jackd is not None and jackd.is_running() else None
+
+    @property
+    def server(self) -> str:
+        """Name of the JACK server, for ``JACK_DEFAULT_SERVER`` of other programs."""
+        return self._server
+
+    def status(self) -> dict[str, Any]:
+        """See ``interface.AudioGraph``."""
+        jackd = self._jackd
+        return {
+            "kind": "jack",
+            "running": self.is_running,
+            "server": self._server,
+            "server_pid": self.server_pid,
+            "xruns": self.xruns,
+            "cycle_frames": self._cycle_frames,
+            "restarts": self._restarts,
+            "lost_because": self._lost_because or None,
+            "jackd_said": jackd.last_lines()[-3:] if jackd is not None else [],
+        }
+
+    def close(self) -> None:
+        """See ``interface.AudioGraph``."""
+        self._ending.set()
+        self._wake.set()
+        self._thread.join()
+        self._listeners.close()
+
+    # What kept clients need.
+
+    def forget(self, client: KeptClient) -> None:
+        """A client is closed."""
+        with self.client_lock:
+            if client in self._clients:
+                self._clients.remove(client)
+                self._connections.forget_ports(client.wanted_ports())
+
+    def attempt(self, request: Callable[[], object]) -> None:
+        """Ask the graph for something. If it died meanwhile that is no failure: it is done in the next life."""
+        graph = self._graph
+        try:
+            request()
+        except AudioGraphError:
+            if graph is not None and graph.is_running and self.server_pid is not None:
+                raise
+            self._wake.set()
+
+    def _add(self, client: KeptClient) -> None:
+        with self.client_lock:
+            if self._ending.is_set():
+                raise AudioGraphError("the audio graph is closed")
+            if any(client.name == other.name for other in self._clients):
+                raise AudioGraphError(f"there is a client {client.name} in the audio graph already")
+            if (graph := self._graph) is not None:
+                self.attempt(lambda: client.make(graph))
+            self._clients.append(client)
+
+    # The thread.
+
+    def _keep(self) -> None:
+        """Start the server, watch it, and start it again. All its children are started by this thread."""
+        failures = 0
+        while not self._ending.is_set():
+            pause = _BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)]
+            self._ending.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
+            if self._ending.is_set():
+                break
+            try:
+                self._begin()
+            except (AudioGraphError, ProcessError, MissingSystemPartError) as error:
+                failures += 1
+                self._lost_because = str(error)
+                self._end()
+                if not self._first.is_set() and (failures > 1 or isinstance(error, MissingSystemPartError)):
+                    self._failures.append(error)
+                    break
+                _log.warning("the audio graph does not start: %s", error)
+                continue
+            failures = 0
+            self._first.set()
+            self._listeners.changed()
+            reason = self._watch()
+            if reason:
+                self._restarts += 1
+                self._lost_because = reason
+                _log.warning("the audio graph is lost and will be made again: %s", reason)
+                self._listeners.lost(reason)
+            self._end()
+        self._end()
+        self._first.set()
+
+    def _begin(self) -> None:
+        """A server, the clients, and the connections."""
+        jackd = self._jackd = Jackd(self._server, self._settings, period_frames=self._cycle_frames)
+        # A server that hangs keeps us waiting inside JACK's library: killed, it lets go.
+        watchdog = threading.Timer(_START_S, jackd.kill)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            graph = self._open(jackd)
+            with self.client_lock:
+                self._graph = graph
+                self._moved = (0, time.monotonic())
+                graph.on_change(self._changed)
+                graph.on_lost(lambda _reason: self._wake.set())
+                for client in self._clients:
+                    client.make(graph)
+                self._reconnect(graph)
+                graph.release()
+        finally:
+            watchdog.cancel()
+            watchdog.join()
+
+    def _open(self, jackd: Jackd) -> JackGraph:
+        """The graph, as soon as the server takes clients."""
+        while True:
+            jackd.require_running()
+            frame, since = self._frame
+            now = frame + round((time.monotonic() - since) * self.rate_hz)
+            try:
+                return JackGraph(self._server, first_frame=now, xruns=self._xruns, held=True)
+            except AudioGraphError:
+                if self._ending.wait(_OPEN_PAUSE_S):
+                    raise
+
+    def _watch(self) -> str:
+        """Returns why the graph is lost; empty if it shall end."""
+        graph, jackd = self._graph, self._jackd
+        assert graph is not None  # noqa: S101 - _begin has made them
+        assert jackd is not None  # noqa: S101
+        while True:
+            self._wake.wait(_LOOK_S)
+            self._wake.clear()
+            if self._ending.is_set():
+                return ""
+            if not jackd.is_running():
+                return f"jackd ended: {' | '.join(jackd.last_lines()[-3:])}"
+            if not graph.is_running:
+                return graph.lost_because or "JACK is gone"
+            frame = graph.cycle_frame()
+            if frame != self._moved[0]:
+                self._moved = (frame, time.monotonic())
+            elif time.monotonic() - self._moved[1] > _STALLED_S:
+                # Whoever waits for an answer of it, with the lock perhaps, gets an error now.
+                jackd.kill()
+                return f"jackd computed nothing for {_STALLED_S:.0f} s"
+            else:
+                continue
+            self._look(graph)
+
+    def _changed(self) -> None:
+        self._wake.set()
+        self._listeners.changed()
+
+    def _look(self, graph: JackGraph) -> None:
+        """Note what must be made again should the server die now."""
+        if not self.client_lock.acquire(timeout=_LOOK_S):
+            return  # somebody is asking the server for something; that it answers is watched
+        try:
+            if not graph.is_running:
+                return
+            self._frame = (graph.frame_time(), time.monotonic())
+            self._cycle_frames = graph.cycle_frames
+            self._reconnect(graph)
+        finally:
+            self.client_lock.release()
+
+    def _reconnect(self, graph: JackGraph) -> None:
+        ports, connections = set(graph.ports()), graph.connections()
+        for connection in self._connections.to_make(connections, ports):
+            try:
+                graph.connect(*connection)
+            except AudioGraphError as error:
+                if not graph.is_running:
+                    return
+                _log.warning("a connection cannot be made again: %s", error)
+            connections.add(connection)
+        if graph.is_running:
+            wanted = {port for client in self._clients for port in client.wanted_ports()}
+            self._connections.look(connections, ports, wanted)
+
+    def _end(self) -> None:
+        """The server and what is left of its clients go."""
+        jackd, self._jackd = self._jackd, None
+        if jackd is not None and not self._ending.is_set():
+            jackd.kill()
+        with self.client_lock:
+            graph, self._graph = self._graph, None
+            self._connections.lost()
+            if graph is not None:
+                graph.close()
+        if jackd is not None:
+            jackd.stop()

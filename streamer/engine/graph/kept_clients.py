@@ -1,0 +1,158 @@
+"""Clients that outlive JACK: what was asked for stays, and is made again in each new life of the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streamer.engine.graph.clients import BundleClient, InputsClient, SourceClient
+from streamer.engine.graph.interface import BoundSlot, input_port, output_port
+from streamer.engine.graph.jack_graph import JackGraph
+from streamer.engine.rings import ChannelRings, SourceRing
+from tidzam_platform.errors import AudioGraphError
+
+if TYPE_CHECKING:
+    from streamer.engine.graph.keeper import GraphKeeper
+
+
+class KeptSource:
+    """See ``interface.GraphSource``."""
+
+    def __init__(self, keeper: GraphKeeper, name: str, ring: SourceRing) -> None:
+        self.name = name
+        self.ports = tuple(output_port(name, number) for number in range(1, ring.channels + 1))
+        self._keeper = keeper
+        self._ring = ring
+        self._client: SourceClient | None = None
+
+    def make(self, graph: JackGraph) -> None:
+        """Make it in a new graph."""
+        self._client = None
+        self._client = graph.open_source(self.name, self._ring)
+
+    def wanted_ports(self) -> set[str]:
+        """Ports that are there whenever the server is."""
+        return set(self.ports)
+
+    def close(self) -> None:
+        """See ``interface.GraphSource``."""
+        with self._keeper.client_lock:
+            if self._client is not None:
+                self._client.close()
+            self._keeper.forget(self)
+
+
+class KeptBundle:
+    """See ``interface.GraphBundle``."""
+
+    def __init__(self, keeper: GraphKeeper, name: str, size: int) -> None:
+        self.name = name
+        self._keeper = keeper
+        self._size = size
+        self._rings: dict[int, SourceRing] = {}
+        self._client: BundleClient | None = None
+
+    def make(self, graph: JackGraph) -> None:
+        """Make it in a new graph."""
+        self._client = None
+        client = graph.open_bundle(self.name, self._size)
+        for number, ring in self._rings.items():
+            client.add(number, ring)
+        self._client = client
+
+    def add(self, number: int, ring: SourceRing) -> str:
+        """See ``interface.GraphBundle``."""
+        with self._keeper.client_lock:
+            if not 1 <= number <= self._size or number in self._rings or ring.channels != 1:
+                raise AudioGraphError(
+                    f"{self.name} has no free port {number} for a ring of {ring.channels} channels; "
+                    f"it has 1 to {self._size}, of one channel each"
+                )
+            client = self._client
+            if client is not None:
+                self._keeper.attempt(lambda: client.add(number, ring))
+            self._rings[number] = ring
+            return output_port(self.name, number)
+
+    def remove(self, number: int) -> None:
+        """See ``interface.GraphBundle``."""
+        with self._keeper.client_lock:
+            self._rings.pop(number, None)
+            client = self._client
+            if client is not None:
+                self._keeper.attempt(lambda: client.remove(number))
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """See ``interface.GraphBundle``."""
+        with self._keeper.client_lock:
+            return tuple(output_port(self.name, number) for number in sorted(self._rings))
+
+    def wanted_ports(self) -> set[str]:
+        """Ports that are there whenever the server is."""
+        return set(self.ports)
+
+    def close(self) -> None:
+        """See ``interface.GraphBundle``."""
+        with self._keeper.client_lock:
+            if self._client is not None:
+                self._client.close()
+            self._keeper.forget(self)
+
+
+class KeptInputs:
+    """See ``interface.GraphInputs``."""
+
+    def __init__(self, keeper: GraphKeeper, name: str, rings: ChannelRings) -> None:
+        self.name = name
+        self._keeper = keeper
+        self._rings = rings
+        self._bound: dict[int, BoundSlot] = {}
+        self._client: InputsClient | None = None
+
+    def make(self, graph: JackGraph) -> None:
+        """Make it in a new graph."""
+        self._client = None
+        client = graph.open_inputs(self.name, self._rings)
+        for slot in self._bound:
+            client.bind(slot)
+        self._client = client
+
+    def bind(self, slot: int) -> BoundSlot:
+        """See ``interface.GraphInputs``."""
+        with self._keeper.client_lock:
+            if slot not in self._bound:
+                self._rings.reserve_slot(slot)
+                client = self._client
+                if client is not None:
+                    self._keeper.attempt(lambda: client.bind(slot))
+                port = input_port(self.name, slot)
+                self._bound[slot] = BoundSlot(slot, port, self._rings.claimed_frames)
+            return self._bound[slot]
+
+    def unbind(self, slot: int) -> None:
+        """See ``interface.GraphInputs``."""
+        with self._keeper.client_lock:
+            self._bound.pop(slot, None)
+            client = self._client
+            if client is not None:
+                self._keeper.attempt(lambda: client.unbind(slot))
+
+    @property
+    def ports(self) -> dict[int, str]:
+        """See ``interface.GraphInputs``."""
+        with self._keeper.client_lock:
+            return {slot: bound.port for slot, bound in sorted(self._bound.items())}
+
+    def wanted_ports(self) -> set[str]:
+        """Ports that are there whenever the server is."""
+        return set(self.ports.values())
+
+    def close(self) -> None:
+        """See ``interface.GraphInputs``."""
+        with self._keeper.client_lock:
+            if self._client is not None:
+                self._client.close()
+            self._keeper.forget(self)
+
+
+KeptClient = KeptSource | KeptBundle | KeptInputs

@@ -1,0 +1,50 @@
+"""Which feed a source has."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from streamer.engine.sources.archive_recordings import zone_of_database
+from streamer.engine.sources.attempt import Feed
+from streamer.engine.sources.context import SourceContext
+from streamer.engine.sources.devices import AlsaDevice, parse_device
+from streamer.engine.sources.feeding import UrlFeed
+from streamer.engine.sources.file_source import ArchiveFeed, FileFeed
+from streamer.engine.sources.live import PushedFeed
+from streamer.engine.sources.pushed_audio import PushQueue
+from streamer.engine.sources.sound_card import AlsaFeed, JackFeed
+from streamer.engine.sources.specification import SourceKind, SourceSpecification
+
+
+def archive_zone(specification: SourceSpecification, context: SourceContext) -> str:
+    """The zone of its dates: its own, else that of the database's file names, else UTC. May raise CatalogError."""
+    if specification.zone is not None:
+        return specification.zone
+    return zone_of_database(context.open_catalog(), specification.archive_name) or "UTC"
+
+
+def make_feed(
+    specification: SourceSpecification, context: SourceContext, now: datetime
+) -> tuple[SourceKind, Feed]:
+    """Where the source's audio comes from if it is started at ``now``, and what gives it.
+
+    Raises:
+        CatalogError: an archive is to be played, and the catalog does not answer.
+    """
+    zone = "UTC" if specification.date is None else archive_zone(specification, context)
+    kind = specification.kind(now, zone)
+    return kind, _feed_of(specification, kind, zone)
+
+
+def _feed_of(specification: SourceSpecification, kind: SourceKind, zone: str) -> Feed:
+    if kind is SourceKind.URL:
+        return UrlFeed()
+    if kind is SourceKind.FILE:
+        return FileFeed()
+    if kind is SourceKind.LIVE:
+        return PushedFeed(PushQueue(specification.nb_channels or 1))
+    if kind is SourceKind.ARCHIVE:
+        return ArchiveFeed(specification.archive_name, specification.moment(zone))
+    assert specification.device is not None  # noqa: S101 - the last kind
+    device = parse_device(specification.device)
+    return AlsaFeed(device) if isinstance(device, AlsaDevice) else JackFeed(device)

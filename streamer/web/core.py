@@ -1,0 +1,61 @@
+"""What all parts of the web process share."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Final
+
+from serving.gateway.hearing import GatewayCore
+from streamer.web.access import Gatekeeper
+from streamer.web.counting import Counts
+from streamer.web.engine_link import EngineLink
+from tidzam_platform.settings import Settings
+
+_CHANNELS_S: Final = 0.2  # how old a list of channels may be: many pages show the meters of one engine
+
+
+class WebCore:
+    """One a process; for any number of threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        """SettingsError where the tokens or the folder of uploads cannot be used."""
+        self.settings = _with_hosts(settings)
+        self.gateway = GatewayCore(self.settings)
+        self.gatekeeper = Gatekeeper(
+            self.gateway.tokens, anonymous_may_listen=settings.web.anonymous_may_listen
+        )
+        self.engine = EngineLink(settings.home)
+        self.counts = Counts()
+        self._lock = threading.Lock()
+        self._channels: tuple[float, dict[str, Any]] | None = None
+
+    def start(self) -> None:
+        """Look for the engine."""
+        self.engine.start()
+
+    def close(self) -> None:
+        """End the connections to the engine and the model server."""
+        self.engine.close()
+        self.gateway.close()
+
+    def channels(self) -> dict[str, Any]:
+        """``channels.list`` of the engine, as it was not longer ago than a meter shows; TidzamError as it raised it."""
+        with self._lock:
+            if self._channels is None or time.monotonic() - self._channels[0] > _CHANNELS_S:
+                self._channels = None
+                answer = self.engine.request_quickly("channels.list")
+                self._channels = (time.monotonic(), answer)
+            return self._channels[1]
+
+    def without_paths(self, message: str) -> str:
+        """``message`` for people outside: where our folders are is no business of theirs."""
+        return self.gateway.without_paths(message)
+
+
+def _with_hosts(settings: Settings) -> Settings:
+    """The gateway's paths are called by the names of the web process too."""
+    hosts = tuple(dict.fromkeys((*settings.gateway.allowed_hosts, *settings.web.allowed_hosts)))
+    return settings.model_copy(
+        update={"gateway": settings.gateway.model_copy(update={"allowed_hosts": hosts})}
+    )

@@ -1,0 +1,150 @@
+"""The web process's connection to the engine, bounded, and the word that its clients' sources end with them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import random
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from streamer.engine.control import EngineClient
+from tidzam_platform.errors import BusyError, EngineUnavailableError, TidzamError
+
+_LOG = logging.getLogger(__name__)
+
+_MOST_AT_ONCE: Final = 24  # requests; the engine takes 64 connections, and others have some of them
+_ROOM_S: Final = 5.0
+_LEASE_S: Final = 5.0  # how long who opens something waits for the engine to know us
+_RETRY_S: Final = (0.2, 5.0)  # the waits between tries grow from one to the other
+_QUICK_S: Final = 3.0  # for answers that are worth nothing later
+_MOST_FAREWELLS: Final = 10_000
+
+
+class EngineLink:
+    """Requests to the engine, from any number of threads.
+
+    What a client opens has an *owner*: a name below this process's own prefix. The engine ends what an owner opened
+    when it is told so, and everything below the prefix when this process is gone, however it ended.
+
+    Args:
+        home: the data folder.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._client, self._quick = EngineClient(home), EngineClient(home, timeout_s=_QUICK_S)
+        self._prefix = f"web-{os.getpid()}-{secrets.token_hex(4)}/"
+        self._room = threading.BoundedSemaphore(_MOST_AT_ONCE)
+        self._leased, self._stopping = threading.Event(), threading.Event()
+        self._wake = threading.Condition()
+        self._leaving: OrderedDict[str, None] = OrderedDict()
+        self._threads = [
+            threading.Thread(target=run, name=name, daemon=True)
+            for run, name in ((self._keep_lease, "engine-lease"), (self._say_farewells, "engine-farewells"))
+        ]
+
+    def start(self) -> None:
+        """Make ourselves known to the engine, now or as soon as there is one."""
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """End it all; the engine ends what this process's clients opened."""
+        self._stopping.set()
+        with self._wake:
+            self._wake.notify_all()
+        self._client.close()
+        self._quick.close()
+
+    def owner(self, client: str) -> str:
+        """The owner's name of a client of ours."""
+        return f"{self._prefix}{client}"
+
+    def request(self, do: str, **arguments: Any) -> dict[str, Any]:
+        """One command of the engine and its answer.
+
+        Raises:
+            TidzamError: as the engine raised it.
+            EngineUnavailableError: no engine answers, or not in time.
+            BusyError: too many requests are under way.
+        """
+        if not self._room.acquire(timeout=_ROOM_S):
+            raise BusyError(
+                f"{_MOST_AT_ONCE} requests wait for the engine, which is the limit: try again soon"
+            )
+        try:
+            return self._client.request(do, **arguments)
+        finally:
+            self._room.release()
+
+    def request_quickly(self, do: str) -> dict[str, Any]:
+        """As ``request`` within three seconds, whatever others wait for: probes and meters."""
+        return self._quick.request(do)
+
+    def request_owned(self, do: str, owner: str, **arguments: Any) -> dict[str, Any]:
+        """As ``request``, for what must not outlive its owner or this process: only while the engine knows us."""
+        if not self._leased.wait(_LEASE_S):
+            raise EngineUnavailableError(
+                "the engine does not answer, so nothing can be opened; see `./tidzam status`"
+            )
+        return self.request(do, owner=owner, **arguments)
+
+    def farewell(self, owner: str) -> None:
+        """Let the engine end what ``owner`` opened; returns at once, and is tried until the engine has done it."""
+        with self._wake:
+            self._leaving[owner] = None
+            while (
+                len(self._leaving) > _MOST_FAREWELLS
+            ):  # an engine that is gone so long has ended them itself
+                self._leaving.popitem(last=False)
+            self._wake.notify()
+
+    def _keep_lease(self) -> None:
+        waits = _retries()
+        while not self._stopping.is_set():
+            with contextlib.suppress(EngineUnavailableError), self._client.lease(self._prefix):
+                self._leased.set()
+                waits = _retries()
+                try:
+                    for _ in self._client.events():  # ends, with an error, when the engine does
+                        if self._stopping.is_set():
+                            return
+                finally:
+                    self._leased.clear()
+            self._stopping.wait(next(waits))
+
+    def _say_farewells(self) -> None:
+        waits = _retries()
+        while not self._stopping.is_set():
+            with self._wake:
+                while not self._leaving and not self._stopping.is_set():
+                    self._wake.wait()
+                owner = next(iter(self._leaving), "")
+                self._leaving.pop(
+                    owner, None
+                )  # before it is done: it may open something meanwhile, and leave again
+            if self._stopping.is_set():
+                return
+            try:
+                self.request("owner.gone", owner=owner)
+            except (EngineUnavailableError, BusyError):
+                self.farewell(owner)
+                self._stopping.wait(next(waits))
+                continue
+            except TidzamError as error:  # it said no: saying it again helps nobody
+                _LOG.warning("the engine could not end what a client left: %s", error)
+            waits = _retries()
+
+
+def _retries() -> Iterator[float]:
+    """Waits, seconds: each drawn from a range that doubles up to its longest."""
+    shortest_s, longest_s = _RETRY_S
+    longest_now_s = shortest_s
+    while True:
+        yield random.uniform(shortest_s / 2, longest_now_s)  # noqa: S311 - so that not all come back at once
+        longest_now_s = min(longest_s, 2 * longest_now_s)

@@ -1,0 +1,1 @@
+"""The pages of the web process: plain HTML and JavaScript of our own, nothing from elsewhere."""

@@ -1,0 +1,54 @@
+"""How errors of the streamer are told to clients."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from serving.gateway.refusals import HttpRefusalError
+from serving.gateway.requests import to_refusal
+from tidzam_platform.errors import (
+    ArchiveError,
+    AudioGraphError,
+    BusyError,
+    EngineError,
+    EngineUnavailableError,
+    FetchError,
+    InvalidNameError,
+    MissingSystemPartError,
+    ProcessError,
+    RefusedAddressError,
+    SourceError,
+    TidzamError,
+    TokenError,
+)
+
+# The first that fits counts, so a class stands before its base.
+_ANSWERS: Final[tuple[tuple[type[TidzamError], int, str], ...]] = (
+    (RefusedAddressError, 403, "refused_address"),
+    (FetchError, 502, "fetch_failed"),
+    (SourceError, 400, "bad_source"),
+    (InvalidNameError, 400, "invalid_name"),
+    (ArchiveError, 400, "bad_date"),
+    (TokenError, 401, "unauthorized"),
+    (EngineUnavailableError, 503, "engine_unavailable"),
+    (EngineError, 502, "engine_failed"),
+    (AudioGraphError, 503, "graph_unavailable"),
+    (MissingSystemPartError, 503, "missing_part"),
+    (ProcessError, 502, "process_failed"),
+    (BusyError, 503, "busy"),
+)
+
+
+def refused(error: Exception) -> HttpRefusalError:
+    """Any error of a view or a handler as the refusal that is told; a fault of ours is logged."""
+    for kind, status, code in _ANSWERS:
+        if isinstance(error, kind):
+            return HttpRefusalError(status, code, str(error))
+    return to_refusal(error)
+
+
+def not_found(error: SourceError) -> HttpRefusalError:
+    """Where a source that was named is not there."""
+    if isinstance(error, (RefusedAddressError, FetchError)):
+        return refused(error)
+    return HttpRefusalError(404, "not_found", str(error))

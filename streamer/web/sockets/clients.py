@@ -1,0 +1,74 @@
+"""The clients that are connected."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Final
+
+from streamer.web.access import Caller
+from streamer.web.rates import TokenBucket
+
+_REQUESTS_PER_S: Final = 10.0
+_REQUESTS_AT_ONCE: Final = 30.0
+_COMPLAINTS_PER_S: Final = 1.0  # about audio, of which ten blocks come each second
+_COMPLAINTS_AT_ONCE: Final = 5.0
+
+
+@dataclass
+class Client:
+    """One connection of Socket.IO.
+
+    Attributes:
+        sid: Socket.IO's name of it.
+        owner: the engine's name of who opens what it opens.
+        caller: who connected, by the token that it showed then.
+        live_rate_hz: samples a second of its live stream; None while it has none.
+        requests, complaints: how often it may ask, and be told what is wrong with its audio.
+        lock: held while its requests are carried out, one after the other.
+        has_left: set when it is gone, by another thread maybe.
+    """
+
+    sid: str
+    owner: str
+    caller: Caller
+    live_rate_hz: int | None = None
+    requests: TokenBucket = field(default_factory=lambda: TokenBucket(_REQUESTS_PER_S, _REQUESTS_AT_ONCE))
+    complaints: TokenBucket = field(
+        default_factory=lambda: TokenBucket(_COMPLAINTS_PER_S, _COMPLAINTS_AT_ONCE)
+    )
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    has_left: threading.Event = field(default_factory=threading.Event)
+
+
+class Clients:
+    """All of them, for any number of threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._clients: dict[str, Client] = {}
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def live_streams(self) -> int:
+        """How many of them send audio."""
+        with self._lock:
+            return sum(client.live_rate_hz is not None for client in self._clients.values())
+
+    def add(self, client: Client) -> None:
+        """One has connected."""
+        with self._lock:
+            self._clients[client.sid] = client
+
+    def get(self, sid: str) -> Client | None:
+        """The client of that connection; None when it is going."""
+        return self._clients.get(sid)
+
+    def remove(self, sid: str) -> Client | None:
+        """One has left; None if it never was there."""
+        with self._lock:
+            client = self._clients.pop(sid, None)
+        if client is not None:
+            client.has_left.set()
+        return client

@@ -1,0 +1,149 @@
+"""``./tidzam source``, ``status`` and ``listen`` against a real engine; ``source test`` without one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from streamer.cli.listen import listen
+from streamer.cli.source import source
+from streamer.cli.status import status
+from tests.support.endless_media import EndlessOgg
+from tests.support.engine_process import EngineProcess, file_folders, tones
+from tests.support.faulty_stream_server import FaultyStreamServer
+from tests.support.stream_behaviours import Garbage, Healthy, Status
+from tests.support.waiting import wait_for
+from tidzam_platform.cli.main import cli
+from tidzam_platform.errors import RefusedAddressError, SourceError, TidzamError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recordings")
+    tones(folder / "tones.opus", 2, 20)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[EngineProcess]:
+    home = tmp_path_factory.mktemp("commands") / "home"
+    with EngineProcess(home, sources__file_folders=file_folders(folder)) as engine:
+        yield engine
+
+
+@pytest.fixture(autouse=True)
+def home(engine: EngineProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDZAM_HOME", str(engine.home))
+
+
+def run(command: Any, *arguments: object) -> Result:
+    """Run a command that shall succeed."""
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def answer(command: Any, *arguments: object) -> Any:
+    return json.loads(run(command, *arguments, "--json").stdout)
+
+
+def test_a_source_is_added_shown_and_removed(engine: EngineProcess, folder: Path) -> None:
+    run(
+        source,
+        "add",
+        "pond",
+        "--file",
+        folder / "tones.opus",
+        "--temporary",
+        "--latitude",
+        46.5,
+        "--longitude",
+        6.6,
+    )
+    engine.wait_until("pond", "playing")
+    listed = {one["name"]: one for one in answer(source, "list")["sources"]}
+    assert listed["pond"]["channels"] == ["pond:out_1", "pond:out_2"]
+    assert "pond" in run(source, "list").stdout
+    shown = run(source, "show", "pond").stdout
+    assert "samples come" in shown
+    wait_for(lambda: all(one["sounding"] for one in answer(status)["channels"]), "both channels sound")
+    table = run(status).stdout
+    assert "pond:out_2" in table
+    assert "sounds" in table
+    assert run(source, "remove", "pond").stdout == "pond is removed; its recordings stay\n"
+    assert not [one for one in answer(source, "list")["sources"] if one["name"] == "pond"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["remove", "nothing"], "no source 'nothing'"),
+        (["seek", "nothing", "2026-04-01-05-00-00"], "no source 'nothing'"),
+        (["add", "two words", "http://example.org/a.ogg"], "two words"),
+        (["add", "pond"], "where its audio comes from"),
+        (["add", "pond", "file:///etc/passwd"], "http://"),
+        (["add", "pond", "http://example.org/", "--channels", "nine"], "nine"),
+        (["add", "pond", "http://example.org/", "--zone", "Mars/Olympus"], "Mars/Olympus"),
+        (["add", "pond", "http://example.org/", "--latitude", "4"], "belong together"),
+    ],
+)
+def test_what_makes_no_sense_is_said(engine: EngineProcess, arguments: list[str], said: str) -> None:
+    before = engine.client.request("sources.list")
+    with pytest.raises(TidzamError, match=said):
+        CliRunner().invoke(source, arguments, catch_exceptions=False)
+    assert engine.client.request("sources.list") == before
+
+
+def test_a_channel_that_nobody_can_listen_to_says_why(engine: EngineProcess, folder: Path) -> None:
+    run(source, "add", "pond", "--file", folder / "tones.opus", "--temporary")
+    engine.wait_until("pond", "playing")
+    with pytest.raises(SourceError, match="Icecast is off"):
+        CliRunner().invoke(listen, ["pond:out_1"], catch_exceptions=False)
+    with pytest.raises(SourceError, match="no channel lake:out_1"):
+        CliRunner().invoke(listen, ["lake:out_1"], catch_exceptions=False)
+    refused = CliRunner().invoke(listen, ["pond:out_1", "--output", "a.ogg"])
+    assert refused.exit_code == 2
+    assert "--seconds" in refused.output
+    run(source, "remove", "pond")
+
+
+def test_a_url_is_tried_without_an_engine(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    media = EndlessOgg((folder / "tones.opus").read_bytes())
+    with FaultyStreamServer() as server:
+        server.behave("/pond", Healthy(media))
+        server.behave("/missing", Status(404))
+        server.behave("/garbage", Garbage())
+        with pytest.raises(RefusedAddressError):
+            CliRunner().invoke(source, ["test", server.url("/pond")], catch_exceptions=False)
+        assert server.connections == 0
+        monkeypatch.setenv("TIDZAM_SOURCES__PRIVATE_ADDRESSES", "true")
+        heard = answer(source, "test", server.url("/pond"), "--seconds", 1)
+        assert (heard["container"], heard["channels"], heard["is_live"]) == ("ogg", 2, True)
+        assert heard["seconds"] == pytest.approx(1.0)
+        for rms, peak in heard["levels_dbfs"]:
+            assert -20 < rms < peak < -10
+        assert "RMS dBFS" in run(source, "test", server.url("/pond"), "--seconds", 0.5).stdout
+        for path in ("/missing", "/garbage"):
+            with pytest.raises(TidzamError):
+                CliRunner().invoke(source, ["test", server.url(path)], catch_exceptions=False)
+
+
+def test_without_an_engine_it_is_said_how_to_start_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDZAM_HOME", str(tmp_path))
+    with pytest.raises(TidzamError, match="tidzam start engine"):
+        CliRunner().invoke(status, [], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    "name", ["engine", "listen", "source", "status", "start", "stop", "restart", "token", "web"]
+)
+def test_every_command_is_there_and_has_examples(name: str) -> None:
+    page = run(cli, name, "--help").stdout
+    assert f"./tidzam {name}" in page

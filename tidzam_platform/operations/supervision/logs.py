@@ -1,0 +1,33 @@
+"""What a process wrote to its log: the reason why it is not ready stands there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+_TAIL_LINES: Final = 15
+_TAIL_BYTES: Final = 16 << 10
+
+
+def log_size(path: Path) -> int:
+    """Bytes in the log; 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def log_tail(path: Path, since: int = 0) -> str:
+    """Its last lines, from byte ``since`` on, under a line that names the file; empty where nothing was written.
+
+    A log that is shorter than ``since`` was rotated, and is read from its beginning.
+    """
+    try:
+        with path.open("rb") as log:
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(since if since <= size else 0, size - _TAIL_BYTES))
+            lines = log.read(_TAIL_BYTES).decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return "\n".join([f"see {path}:", *lines[-_TAIL_LINES:]]) if lines else ""
