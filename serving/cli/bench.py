@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Final
 
 import click
 
 from tidzam_platform.cli.output import json_option, print_json, print_table, remarks
 
+BENCHMARKS_GROUP: Final = "tidzam.benchmarks"
 _CLASSES = (*(f"animal-kind{number}" for number in range(11)), "human-cry", "human-laugh", "noise")
 
 
@@ -28,7 +31,25 @@ _work_option = click.option(
 )
 
 
-@click.group()
+class _Benchmarks(click.Group):
+    """Those of this room, and those that other rooms bring by entry points; these are imported when asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(
+            {*super().list_commands(ctx), *(point.name for point in entry_points(group=BENCHMARKS_GROUP))}
+        )
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if command := super().get_command(ctx, cmd_name):
+            return command
+        for point in entry_points(group=BENCHMARKS_GROUP, name=cmd_name):
+            found = point.load()
+            assert isinstance(found, click.Command)  # noqa: S101 - a wrong entry point is our own mistake
+            return found
+        return None
+
+
+@click.group(cls=_Benchmarks)
 def bench() -> None:
     """Measure quality and speed, each beside a reference in the same run.
 
@@ -40,6 +61,7 @@ def bench() -> None:
       ./tidzam bench train-input
       ./tidzam bench serve
       ./tidzam bench swap
+      ./tidzam bench stream
     """
 
 

@@ -157,7 +157,12 @@ class _Commands:
 
     def _shown(self, status: dict[str, Any]) -> dict[str, Any]:
         """A source's status as docs/engine.md has it."""
-        return {**status, "archive": self._engine.archiving.status_of(status["name"])}
+        name = status["name"]
+        return {
+            **status,
+            "archive": self._engine.archiving.status_of(name),
+            "copied_at": self._engine.copy_of(name),
+        }
 
     def _channel(self, channel: Channel, source: dict[str, Any] | None) -> dict[str, Any]:
         engine = self._engine

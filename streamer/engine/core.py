@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any, Final, Self
 
 from streamer.engine.archiving import Archiving
@@ -75,7 +76,7 @@ class Engine:
                 folder,
                 settings,
                 events=self.events,
-                hooks=_Hooks(self.table, self.archiving),
+                hooks=_Hooks(self),
                 on_live_opened=self._live_opened,
                 on_live_closed=self._live_closed,
             )
@@ -97,6 +98,11 @@ class Engine:
         if self.listening is None:
             return []
         return [f"http://{self.address}{mount.path}" for mount in channel_mounts(ListenedChannel(channel))]
+
+    def copy_of(self, source: str) -> str | None:
+        """Address where a source's own bytes can be listened to; None if they are not passed on."""
+        path = self.listening.copy_path(source) if self.listening else None
+        return None if path is None else f"http://{self.address}{path}"
 
     @property
     def address(self) -> str:
@@ -151,16 +157,20 @@ class Engine:
 
 
 def _listened(channel: Channel) -> ListenedChannel:
-    at = channel.specification
-    place = None if at.latitude is None or at.longitude is None else Place(at.latitude, at.longitude)
-    return ListenedChannel(channel.name, place=place)
+    return ListenedChannel(channel.name, place=_place(channel.specification))
+
+
+def _place(specification: SourceSpecification) -> Place | None:
+    if specification.latitude is None or specification.longitude is None:
+        return None
+    return Place(specification.latitude, specification.longitude)
 
 
 class _Hooks(SourceHooks):
-    """What the engine does as rings and ports of sources come and go."""
+    """What the engine does as rings, ports and copies of sources come and go."""
 
-    def __init__(self, table: ChannelTable, archiving: Archiving) -> None:
-        self._table, self._archiving = table, archiving
+    def __init__(self, engine: Engine) -> None:
+        self._table, self._archiving, self._listening = engine.table, engine.archiving, engine.listening
 
     def on_ring_opened(self, source: str, ring: SourceRing, specification: SourceSpecification) -> None:
         self._table.ring_opened(source, ring)
@@ -174,3 +184,14 @@ class _Hooks(SourceHooks):
         self, source: str, ports: tuple[str, ...], specification: SourceSpecification
     ) -> None:
         self._table.ports_changed(source, ports, specification)
+
+    def on_copy_opened(
+        self, source: str, container: str, specification: SourceSpecification
+    ) -> Callable[[bytes], None] | None:
+        if self._listening is None:
+            return None
+        return self._listening.open_copy(source, container, place=_place(specification)).publish
+
+    def on_copy_closed(self, source: str) -> None:
+        if self._listening is not None:
+            self._listening.close_copy(source)

@@ -40,9 +40,9 @@ def add_channel_views(views: Blueprint, core: WebCore) -> None:
 
     @views.delete("/mixer/<channel>")
     def release(channel: str) -> Response:
-        authorised(core, Role.OPERATE)
+        caller = authorised(core, Role.OPERATE)
         try:
-            return jsonify(core.engine.request("mixer.release", channel=_known(channel)))
+            return jsonify(core.engine.request("mixer.release", channel=_known(channel), by=caller.name))
         except SourceError as error:
             raise not_found(error) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from typing import Any, Final
@@ -10,6 +11,7 @@ from serving.gateway.hearing import GatewayCore
 from streamer.web.access import Gatekeeper
 from streamer.web.counting import Counts
 from streamer.web.engine_link import EngineLink
+from tidzam_platform.errors import TidzamError
 from tidzam_platform.settings import Settings
 
 _CHANNELS_S: Final = 0.2  # how old a list of channels may be: many pages show the meters of one engine
@@ -28,7 +30,7 @@ class WebCore:
         self.engine = EngineLink(settings.home)
         self.counts = Counts()
         self._lock = threading.Lock()
-        self._channels: tuple[float, dict[str, Any]] | None = None
+        self._channels: tuple[float, dict[str, Any] | TidzamError] | None = None
 
     def start(self) -> None:
         """Look for the engine."""
@@ -41,12 +43,18 @@ class WebCore:
 
     def channels(self) -> dict[str, Any]:
         """``channels.list`` of the engine, as it was not longer ago than a meter shows; TidzamError as it raised it."""
-        with self._lock:
+        with self._lock:  # who waits here shares the answer of the first, also where there is none
             if self._channels is None or time.monotonic() - self._channels[0] > _CHANNELS_S:
-                self._channels = None
-                answer = self.engine.request_quickly("channels.list")
+                answer: dict[str, Any] | TidzamError
+                try:
+                    answer = self.engine.request_quickly("channels.list")
+                except TidzamError as error:
+                    answer = error
                 self._channels = (time.monotonic(), answer)
-            return self._channels[1]
+            known = self._channels[1]
+        if isinstance(known, TidzamError):
+            raise copy.copy(known)
+        return known
 
     def without_paths(self, message: str) -> str:
         """``message`` for people outside: where our folders are is no business of theirs."""

@@ -22,6 +22,7 @@ _MOST_AT_ONCE: Final = 24  # requests; the engine takes 64 connections, and othe
 _ROOM_S: Final = 5.0
 _LEASE_S: Final = 5.0  # how long who opens something waits for the engine to know us
 _RETRY_S: Final = (0.2, 5.0)  # the waits between tries grow from one to the other
+_QUICK_AT_ONCE: Final = 4
 _QUICK_S: Final = 3.0  # for answers that are worth nothing later
 _MOST_FAREWELLS: Final = 10_000
 
@@ -40,6 +41,7 @@ class EngineLink:
         self._client, self._quick = EngineClient(home), EngineClient(home, timeout_s=_QUICK_S)
         self._prefix = f"web-{os.getpid()}-{secrets.token_hex(4)}/"
         self._room = threading.BoundedSemaphore(_MOST_AT_ONCE)
+        self._quick_room = threading.BoundedSemaphore(_QUICK_AT_ONCE)
         self._leased, self._stopping = threading.Event(), threading.Event()
         self._wake = threading.Condition()
         self._leaving: OrderedDict[str, None] = OrderedDict()
@@ -84,7 +86,12 @@ class EngineLink:
 
     def request_quickly(self, do: str) -> dict[str, Any]:
         """As ``request`` within three seconds, whatever others wait for: probes and meters."""
-        return self._quick.request(do)
+        if not self._quick_room.acquire(timeout=_QUICK_S):
+            raise BusyError("too many ask whether the engine is well: try again soon")
+        try:
+            return self._quick.request(do)
+        finally:
+            self._quick_room.release()
 
     def request_owned(self, do: str, owner: str, **arguments: Any) -> dict[str, Any]:
         """As ``request``, for what must not outlive its owner or this process: only while the engine knows us."""

@@ -22,7 +22,7 @@ def health_blueprint(core: WebCore, metrics: Metrics) -> Blueprint:
     @views.get("/readyz")
     def readyz() -> Response:
         graph = core.engine.request_quickly("status").get("graph")
-        if not graph:
+        if not graph or not graph.get("running", True):
             raise HttpRefusalError(
                 503, "graph_unavailable", "the engine answers, and its audio graph does not run"
             )

@@ -16,8 +16,9 @@ _TYPES: Final = {
     "html": "text/html; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "css": "text/css; charset=utf-8",
+    "svg": "image/svg+xml",
 }
-_ASSETS: Final = ("socket.js", "capture.js", "listen.js", "pcm16_worklet.js", "pages.css")
+_ASSETS: Final = ("socket.js", "capture.js", "listen.js", "pcm16_worklet.js", "pages.css", "icon.svg")
 
 
 def pages_blueprint(icecast: IcecastSettings) -> Blueprint:
@@ -49,8 +50,8 @@ def pages_blueprint(icecast: IcecastSettings) -> Blueprint:
 def _page(name: str, *, media: str, microphone: bool) -> Response:
     answer = _file(name)
     answer.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; media-src {media}; "
-        "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        f"media-src {media}; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     )
     answer.headers["Permissions-Policy"] = (
         f"microphone=({'self' if microphone else ''}), camera=(), geolocation=()"

@@ -44,7 +44,10 @@ def refused(error: Exception) -> HttpRefusalError:
     for kind, status, code in _ANSWERS:
         if isinstance(error, kind):
             return HttpRefusalError(status, code, str(error))
-    return to_refusal(error)
+    refusal = to_refusal(error)
+    if refusal.code == "internal":
+        refusal.message = "this failed within Tidzam, and its log says why"
+    return refusal
 
 
 def not_found(error: SourceError) -> HttpRefusalError:

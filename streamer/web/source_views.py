@@ -14,7 +14,7 @@ from streamer.web.schemas import Seek, SourceName, checked, checked_source, for_
 from tidzam_platform.access import Role
 from tidzam_platform.errors import SourceError
 
-_FOR_OPERATORS: Final = ("specification",)  # folders and files of this machine
+_FOR_OPERATORS: Final = ("specification", "owner")  # folders and files of this machine, and who is connected
 _JSON: Final = "application/json"
 
 

@@ -14,7 +14,6 @@ from tidzam_platform.errors import AudioGraphError, SourceError
 from tidzam_platform.names import split_channel
 
 LIVE_PORTS = 3
-MOUNT = "http://127.0.0.1:8000/{}-out_{}.opus"
 
 
 class FakeEngine:
@@ -24,9 +23,14 @@ class FakeEngine:
         sources: by name: the specification, ``keep``, the owner (None: nobody's) and the state.
         live: by owner: rate_hz, storage, and the ``pcm`` that was pushed.
         mixer: by channel: what was set by hand.
-        asked: all commands, in order.
+        asked: all commands but ``owner.gone``, in order.
+        farewells: owners of which ``owner.gone`` was said.
         ended: prefixes whose lease ended.
+        released_by: who released channels of the mixer.
+        dropped_frames: what ``live.push`` answers: all since the stream was opened.
+        refused_push: why it refuses, where that is not empty.
         graph: what ``status`` says of it; None: it does not run.
+        mount, why: what ``channels.list`` says of each channel; the mount has places for its source and number.
         before: called with each command before it is done; may raise or wait.
     """
 
@@ -36,7 +40,17 @@ class FakeEngine:
         self.mixer: dict[str, dict[str, Any]] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.ended: list[str] = []
-        self.graph: dict[str, Any] | None = {"kind": "clock", "xruns": 0, "cycle_frames": 1024}
+        self.farewells: list[str] = []
+        self.released_by: list[str] = []
+        self.dropped_frames = 0
+        self.refused_push = ""
+        self.graph: dict[str, Any] | None = {
+            "kind": "clock",
+            "xruns": 0,
+            "cycle_frames": 1024,
+            "running": True,
+        }
+        self.mount, self.why = "http://127.0.0.1:8000/{}-out_{}.opus", ""
         self.before: Callable[[str], None] = lambda _command: None
         self._lock = threading.Lock()
         commands = {
@@ -68,7 +82,11 @@ class FakeEngine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.stop()
+        stopping = threading.Thread(target=self._server.stop)
+        stopping.start()
+        while stopping.is_alive():  # who waits for events hears of it with the next one
+            self.events.publish("stopping")
+            stopping.join(0.05)
 
     def state(self) -> Any:
         """All that a request can change, to be compared."""
@@ -78,7 +96,10 @@ class FakeEngine:
 
     def _told(self, name: str, command: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
         def run(**arguments: Any) -> dict[str, Any]:
-            self.asked.append((name, arguments))
+            if name == "owner.gone":  # of a client of the test before, maybe
+                self.farewells.append(arguments["owner"])
+            else:
+                self.asked.append((name, arguments))
             self.before(name)
             with self._lock:
                 return command(**arguments)
@@ -106,6 +127,7 @@ class FakeEngine:
             "is_permanent": source["keep"],
             "channels": [f"{name}:out_1", f"{name}:out_2"],
             "date": source.get("date"),
+            "owner": source["owner"],
             "specification": source["specification"],
         }
 
@@ -148,13 +170,13 @@ class FakeEngine:
     def _channel(self, channel: str) -> dict[str, Any]:
         source, number = split_channel(channel)
         self._status(source)
-        by_hand = self.mixer.get(channel, {})
+        by_hand, mount = self.mixer.get(channel, {}), self.mount.format(source, number)
         return {
             "channel": channel,
             "source": source,
             "sounding": True,
             "since": "2026-11-21T10:00:00.000Z",
-            "why": "",
+            "why": self.why,
             "peak_dbfs": -6.0,
             "rms_dbfs": -20.0,
             "clipped": 0,
@@ -163,7 +185,7 @@ class FakeEngine:
             "solo": by_hand.get("solo", False),
             "by": by_hand.get("by"),
             "reason": None,
-            "mounts": [MOUNT.format(source, number), MOUNT.format(source, number).replace(".opus", ".ogg")],
+            "mounts": [mount, mount.replace(".opus", ".ogg")],
         }
 
     def _mixer_set(self, channel: str, by: str, **change: Any) -> dict[str, Any]:
@@ -171,13 +193,16 @@ class FakeEngine:
         self.mixer[channel] = {**self.mixer.get(channel, {}), **change, "by": by}
         return self._channel(channel)
 
-    def _mixer_release(self, channel: str) -> dict[str, Any]:
+    def _mixer_release(self, channel: str, by: str) -> dict[str, Any]:
         self._channel(channel)
+        self.released_by.append(by)
         self.mixer.pop(channel, None)
         return self._channel(channel)
 
     def _live_open(self, owner: str, rate_hz: int, storage: bool) -> dict[str, Any]:
-        if owner not in self.live and len(self.live) >= LIVE_PORTS:
+        if owner in self.live:
+            raise SourceError("this owner has a live stream, and would keep two ports")
+        if len(self.live) >= LIVE_PORTS:
             raise AudioGraphError(f"all {LIVE_PORTS} ports of live streams are taken: try again later")
         self.live[owner] = {"rate_hz": rate_hz, "storage": storage, "pcm": bytearray()}
         number = len(self.live)
@@ -191,9 +216,11 @@ class FakeEngine:
     def _live_push(self, owner: str, pcm: str, rate_hz: int) -> dict[str, Any]:
         if owner not in self.live:
             raise SourceError("this owner has no live stream")
+        if self.refused_push:
+            raise SourceError(self.refused_push)
         self.live[owner]["pcm"] += base64.b64decode(pcm, validate=True)
         self.live[owner]["rate_hz"] = rate_hz
-        return {"dropped_frames": 0}
+        return {"dropped_frames": self.dropped_frames}
 
     def _live_close(self, owner: str) -> dict[str, Any]:
         self.live.pop(owner, None)

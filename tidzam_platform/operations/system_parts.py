@@ -165,7 +165,15 @@ PARTS: Final[tuple[SystemPart, ...]] = (
         program="node",
         package="nodejs",
         kind="test",
-        needed_for="tests of the JavaScript example",
+        needed_for="tests of the JavaScript example and of the pages' scripts",
+        without="all other tests",
+    ),
+    SystemPart(
+        name="chromium",
+        program="chromium",
+        package="chromium",
+        kind="test",
+        needed_for="tests of the web process's pages",
         without="all other tests",
     ),
 )

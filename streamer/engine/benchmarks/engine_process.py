@@ -212,6 +212,8 @@ def _count(
         **json.loads(line),
         "frames": end - begin,
         "seconds": ended_at - began_at,
+        "counted_from_s": began_at,
+        "counted_until_s": ended_at,
         "xruns": graph.xruns - xruns,
         "xrun_frames": rings.missed_frames - missed,
         "source_underflow_frames": sum(ring.underflow_frames for ring in sources),

@@ -179,8 +179,8 @@ def _run_engine(load: Load) -> tuple[dict[str, Any], list[tuple[float, float]]]:
     if engine.returncode != 0:
         raise ProcessError(f"the engine of the bench ended with {engine.returncode}: {_end_of(errors)}")
     counted: dict[str, Any] = json.loads(answer.splitlines()[-1])
-    begun = memory.samples[-1][0] - counted["seconds"] if memory.samples else 0.0
-    return counted, [sample for sample in memory.samples if sample[0] >= begun]
+    begun, ended = counted["counted_from_s"], counted["counted_until_s"]
+    return counted, [sample for sample in memory.samples if begun <= sample[0] <= ended]
 
 
 class _Memory:

@@ -133,13 +133,17 @@ class JackGraph:
             return self._latest
 
     def cycle_frame(self) -> int:
-        """The first frame of the cycle that was begun last, as JACK counts: it stands still when JACK does."""
+        """The first frame of the cycle that was begun last, as JACK counts: it stands still when JACK does.
+
+        It waits for nobody, also where another call hangs. Not to be called while the graph is closed.
+        """
         return self._requests.cycle_frame()
 
     @property
     def cycle_frames(self) -> int:
         """See ``interface.AudioGraph``."""
-        return self._requests.cycle_frames()
+        with self._lock:
+            return self._requests.cycle_frames()
 
     @property
     def xruns(self) -> int:
@@ -179,7 +183,8 @@ class JackGraph:
         # JACK's library lets go of a dead server only when the last client of this process is closed.
         for client in clients:
             client.stop()
-        self._control.stop()
+        with self._lock:  # nobody is asking it anything
+            self._control.stop()
         self.loss.wake()
         if self._watcher is not threading.current_thread():
             self._watcher.join()

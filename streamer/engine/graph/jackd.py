@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Final, Self
 
+from streamer.engine.graph.jack_registry import SERVER_PREFIX, forget_dead_servers, remove_files_of
 from streamer.engine.rings import ENGINE_RATE_HZ
 from tidzam_platform.audio.children import spawn
 from tidzam_platform.errors import MissingSystemPartError, ProcessError
@@ -40,9 +41,12 @@ class Jackd:
 
         Raises:
             MissingSystemPartError: jackd is not installed.
+            AudioGraphError: JACK's list of servers is locked.
         """
         self.server = server
         self.command = jackd_command(server, settings, period_frames or settings.period_frames)
+        forget_dead_servers()
+        remove_files_of(server)
         self._process = spawn(
             self.command,
             stdin=subprocess.DEVNULL,
@@ -89,6 +93,8 @@ class Jackd:
         self._listener.join()
         if self._process.stdout is not None:
             self._process.stdout.close()
+        forget_dead_servers()
+        remove_files_of(self.server)
 
     def _listen(self) -> None:
         """Take what it says: nothing grows, and it never waits for a full pipe."""
@@ -152,4 +158,4 @@ def _environment(ours: Mapping[str, str]) -> dict[str, str]:
 
 def server_name(home: os.PathLike[str]) -> str:
     """Name of the JACK server of a home: no other one of this machine is disturbed."""
-    return f"tidzam-{hashlib.sha256(os.fsencode(os.path.realpath(home))).hexdigest()[:8]}"
+    return f"{SERVER_PREFIX}{hashlib.sha256(os.fsencode(os.path.realpath(home))).hexdigest()[:8]}"

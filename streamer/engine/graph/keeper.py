@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import threading
@@ -14,10 +15,11 @@ from streamer.engine.graph.blocks import Block
 from streamer.engine.graph.compiled import compiled
 from streamer.engine.graph.interface import Connection, PortKind, valid_source_client
 from streamer.engine.graph.jack_graph import JackGraph
-from streamer.engine.graph.jackd import Jackd, server_name
+from streamer.engine.graph.jackd import server_name
 from streamer.engine.graph.kept_clients import KeptBundle, KeptClient, KeptInputs, KeptSource
 from streamer.engine.graph.listeners import Listeners
 from streamer.engine.graph.remembered import RememberedConnections
+from streamer.engine.graph.server_life import ServerLife
 from streamer.engine.rings import ENGINE_RATE_HZ, ChannelRings, SourceRing
 from tidzam_platform.errors import AudioGraphError, MissingSystemPartError, ProcessError
 from tidzam_platform.settings import GraphSettings
@@ -25,9 +27,6 @@ from tidzam_platform.settings import GraphSettings
 _log = logging.getLogger(__name__)
 
 _LOOK_S: Final = 0.25  # how often the server is looked at
-_STALLED_S: Final = 3.0  # a server whose cycles stand still for so long is killed
-_START_S: Final = 8.0  # from its start until it takes clients
-_OPEN_PAUSE_S: Final = 0.05
 _BACK_OFF_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # before each further start; the last one for ever
 
 
@@ -53,11 +52,11 @@ class GraphKeeper:
         self._clients: list[KeptClient] = []
         self._connections = RememberedConnections()
         self._xruns = Block(1)
-        self._graph: JackGraph | None = None
-        self._jackd: Jackd | None = None
+        self._life: ServerLife | None = None
+        self._graph: JackGraph | None = None  # set when all clients are in it
+        self._is_ready = False
         self._cycle_frames = settings.period_frames
         self._frame = (0, time.monotonic())  # a jack frame, and when it was
-        self._moved = (0, time.monotonic())  # JACK's own frame, and since when it has stood there
         self._restarts = 0
         self._lost_because = ""
         self._failures: list[BaseException] = []  # of the first start
@@ -99,18 +98,20 @@ class GraphKeeper:
         return inputs
 
     def connect(self, output_port: str, input_port: str) -> None:
-        """See ``interface.AudioGraph``."""
+        """See ``interface.AudioGraph``; while the server is away it is noted, whether there are such ports or not."""
+        connection = Connection(output_port, input_port)
         with self.client_lock:
             if (graph := self._graph) is not None:
-                self.attempt(lambda: graph.connect(output_port, input_port))
-            self._connections.want(Connection(output_port, input_port))
+                self.attempt(lambda: graph.connect(*connection))
+            self._connections.want(connection, is_made=graph is not None)
 
     def disconnect(self, output_port: str, input_port: str) -> None:
         """See ``interface.AudioGraph``."""
+        connection = Connection(output_port, input_port)
         with self.client_lock:
-            self._connections.unwant(Connection(output_port, input_port))
+            self._connections.unwant(connection)
             if (graph := self._graph) is not None:
-                self.attempt(lambda: graph.disconnect(output_port, input_port))
+                self.attempt(lambda: graph.disconnect(*connection))
 
     def settle(self) -> None:
         """See ``interface.AudioGraph``; while the server is away there is nothing to wait for."""
@@ -129,20 +130,19 @@ class GraphKeeper:
 
     def frame_time(self) -> int:
         """See ``interface.AudioGraph``."""
-        with self.client_lock:
-            if self._graph is not None and self._graph.is_running:
-                self._frame = (self._graph.frame_time(), time.monotonic())
-                return self._frame[0]
-            frame, since = self._frame
-            return frame + round((time.monotonic() - since) * self.rate_hz)
+        if (graph := self._graph) is not None and graph.is_running:
+            with contextlib.suppress(AudioGraphError):  # it has died just now
+                return graph.frame_time()
+        frame, since = self._frame
+        return frame + round((time.monotonic() - since) * self.rate_hz)
 
     @property
     def cycle_frames(self) -> int:
         """See ``interface.AudioGraph``."""
-        with self.client_lock:
-            if self._graph is not None and self._graph.is_running:
-                self._cycle_frames = self._graph.cycle_frames
-            return self._cycle_frames
+        if (graph := self._graph) is not None and graph.is_running:
+            with contextlib.suppress(AudioGraphError):
+                return graph.cycle_frames
+        return self._cycle_frames
 
     @property
     def xruns(self) -> int:
@@ -151,9 +151,9 @@ class GraphKeeper:
 
     @property
     def is_running(self) -> bool:
-        """See ``interface.AudioGraph``."""
+        """See ``interface.AudioGraph``; not while clients and connections are still being made again."""
         graph = self._graph
-        return graph is not None and graph.is_running
+        return self._is_ready and graph is not None and graph.is_running
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """See ``interface.AudioGraph``; also after the server has come back."""
@@ -166,8 +166,8 @@ class GraphKeeper:
     @property
     def server_pid(self) -> int | None:
         """Number of jackd's process; None while there is none."""
-        jackd = self._jackd
-        return jackd.pid if jackd is not None and jackd.is_running() else None
+        life = self._life
+        return life.jackd.pid if life is not None and life.jackd.is_running() else None
 
     @property
     def server(self) -> str:
@@ -176,7 +176,7 @@ class GraphKeeper:
 
     def status(self) -> dict[str, Any]:
         """See ``interface.AudioGraph``."""
-        jackd = self._jackd
+        life = self._life
         return {
             "kind": "jack",
             "running": self.is_running,
@@ -186,7 +186,7 @@ class GraphKeeper:
             "cycle_frames": self._cycle_frames,
             "restarts": self._restarts,
             "lost_because": self._lost_because or None,
-            "jackd_said": jackd.last_lines()[-3:] if jackd is not None else [],
+            "jackd_said": life.jackd.last_lines()[-3:] if life is not None else [],
         }
 
     def close(self) -> None:
@@ -207,11 +207,11 @@ class GraphKeeper:
 
     def attempt(self, request: Callable[[], object]) -> None:
         """Ask the graph for something. If it died meanwhile that is no failure: it is done in the next life."""
-        graph = self._graph
+        life = self._life
         try:
             request()
         except AudioGraphError:
-            if graph is not None and graph.is_running and self.server_pid is not None:
+            if life is not None and not life.why_lost():
                 raise
             self._wake.set()
 
@@ -221,27 +221,23 @@ class GraphKeeper:
                 raise AudioGraphError("the audio graph is closed")
             if any(client.name == other.name for other in self._clients):
                 raise AudioGraphError(f"there is a client {client.name} in the audio graph already")
-            if (graph := self._graph) is not None:
+            if self._is_ready and (graph := self._graph) is not None:
                 self.attempt(lambda: client.make(graph))
             self._clients.append(client)
 
     # The thread.
 
     def _keep(self) -> None:
-        """Start the server, watch it, and start it again. All its children are started by this thread."""
+        """Start the server, watch it, and start it again."""
         failures = 0
-        while not self._ending.is_set():
-            pause = _BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)]
-            self._ending.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
-            if self._ending.is_set():
-                break
+        while not self._ending.wait(_pause_s(failures)):
             try:
                 self._begin()
             except (AudioGraphError, ProcessError, MissingSystemPartError) as error:
                 failures += 1
-                self._lost_because = str(error)
-                self._end()
-                if not self._first.is_set() and (failures > 1 or isinstance(error, MissingSystemPartError)):
+                self._end(str(error))
+                hopeless = failures > 1 or isinstance(error, MissingSystemPartError)
+                if not self._first.is_set() and hopeless:
                     self._failures.append(error)
                     break
                 _log.warning("the audio graph does not start: %s", error)
@@ -249,91 +245,68 @@ class GraphKeeper:
             failures = 0
             self._first.set()
             self._listeners.changed()
-            reason = self._watch()
-            if reason:
-                self._restarts += 1
-                self._lost_because = reason
+            if reason := self._watch():
                 _log.warning("the audio graph is lost and will be made again: %s", reason)
+                self._restarts += 1
                 self._listeners.lost(reason)
-            self._end()
-        self._end()
+                self._end(reason)
+        self._end("")
         self._first.set()
 
     def _begin(self) -> None:
         """A server, the clients, and the connections."""
-        jackd = self._jackd = Jackd(self._server, self._settings, period_frames=self._cycle_frames)
-        # A server that hangs keeps us waiting inside JACK's library: killed, it lets go.
-        watchdog = threading.Timer(_START_S, jackd.kill)
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            graph = self._open(jackd)
-            with self.client_lock:
+        frame = self.frame_time()
+        life = self._life = ServerLife(self._server, self._settings, self._cycle_frames)
+        graph = life.open(frame, self._xruns, self._ending)
+        graph.on_change(self._changed)
+        graph.on_lost(lambda _reason: self._wake.set())
+        made: list[KeptClient] = []
+        while True:
+            with self.client_lock:  # not for all of them at once: others have questions meanwhile
+                if coming := [client for client in self._clients if client not in made]:
+                    self._make(coming[0], graph, life)
+                    made.append(coming[0])
+                    continue
                 self._graph = graph
-                self._moved = (0, time.monotonic())
-                graph.on_change(self._changed)
-                graph.on_lost(lambda _reason: self._wake.set())
-                for client in self._clients:
-                    client.make(graph)
                 self._reconnect(graph)
                 graph.release()
-        finally:
-            watchdog.cancel()
-            watchdog.join()
+                self._is_ready = True
+                return
 
-    def _open(self, jackd: Jackd) -> JackGraph:
-        """The graph, as soon as the server takes clients."""
-        while True:
-            jackd.require_running()
-            frame, since = self._frame
-            now = frame + round((time.monotonic() - since) * self.rate_hz)
-            try:
-                return JackGraph(self._server, first_frame=now, xruns=self._xruns, held=True)
-            except AudioGraphError:
-                if self._ending.wait(_OPEN_PAUSE_S):
-                    raise
+    def _make(self, client: KeptClient, graph: JackGraph, life: ServerLife) -> None:
+        try:
+            client.make(graph)
+        except AudioGraphError as error:
+            if life.why_lost():
+                raise
+            # One that JACK does not want must not keep the others from coming back.
+            _log.warning("%s cannot be made again: %s", client.name, error)
 
     def _watch(self) -> str:
         """Returns why the graph is lost; empty if it shall end."""
-        graph, jackd = self._graph, self._jackd
-        assert graph is not None  # noqa: S101 - _begin has made them
-        assert jackd is not None  # noqa: S101
-        while True:
+        life = self._life
+        assert life is not None  # noqa: S101 - _begin has made it
+        while not self._ending.is_set():
+            if reason := life.why_lost():
+                return reason
+            if self._graph is not None and self.client_lock.acquire(timeout=_LOOK_S):
+                try:
+                    self._look(self._graph)
+                finally:
+                    self.client_lock.release()
             self._wake.wait(_LOOK_S)
             self._wake.clear()
-            if self._ending.is_set():
-                return ""
-            if not jackd.is_running():
-                return f"jackd ended: {' | '.join(jackd.last_lines()[-3:])}"
-            if not graph.is_running:
-                return graph.lost_because or "JACK is gone"
-            frame = graph.cycle_frame()
-            if frame != self._moved[0]:
-                self._moved = (frame, time.monotonic())
-            elif time.monotonic() - self._moved[1] > _STALLED_S:
-                # Whoever waits for an answer of it, with the lock perhaps, gets an error now.
-                jackd.kill()
-                return f"jackd computed nothing for {_STALLED_S:.0f} s"
-            else:
-                continue
-            self._look(graph)
-
-    def _changed(self) -> None:
-        self._wake.set()
-        self._listeners.changed()
+        return ""
 
     def _look(self, graph: JackGraph) -> None:
-        """Note what must be made again should the server die now."""
-        if not self.client_lock.acquire(timeout=_LOOK_S):
-            return  # somebody is asking the server for something; that it answers is watched
+        """Note what must be made again should the server die now, and make what could not be made before."""
+        self._frame = (self.frame_time(), time.monotonic())
+        self._cycle_frames = self.cycle_frames
         try:
-            if not graph.is_running:
-                return
-            self._frame = (graph.frame_time(), time.monotonic())
-            self._cycle_frames = graph.cycle_frames
             self._reconnect(graph)
-        finally:
-            self.client_lock.release()
+        except AudioGraphError:
+            if graph.is_running:
+                raise
 
     def _reconnect(self, graph: JackGraph) -> None:
         ports, connections = set(graph.ports()), graph.connections()
@@ -342,22 +315,31 @@ class GraphKeeper:
                 graph.connect(*connection)
             except AudioGraphError as error:
                 if not graph.is_running:
-                    return
+                    raise
                 _log.warning("a connection cannot be made again: %s", error)
             connections.add(connection)
         if graph.is_running:
             wanted = {port for client in self._clients for port in client.wanted_ports()}
             self._connections.look(connections, ports, wanted)
 
-    def _end(self) -> None:
+    def _changed(self) -> None:
+        self._wake.set()
+        self._listeners.changed()
+
+    def _end(self, reason: str) -> None:
         """The server and what is left of its clients go."""
-        jackd, self._jackd = self._jackd, None
-        if jackd is not None and not self._ending.is_set():
-            jackd.kill()
+        self._frame = (self.frame_time(), time.monotonic())
         with self.client_lock:
-            graph, self._graph = self._graph, None
+            life, self._life = self._life, None
+            self._graph, self._is_ready = None, False
+            self._lost_because = reason or self._lost_because
             self._connections.lost()
-            if graph is not None:
-                graph.close()
-        if jackd is not None:
-            jackd.stop()
+            for client in self._clients:
+                client.unmake()
+        if life is not None:
+            life.close()
+
+
+def _pause_s(failures: int) -> float:
+    """How long to wait after so many failures in a row, drawn."""
+    return _BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)] * random.uniform(0.5, 1.0)  # noqa: S311 - no secret

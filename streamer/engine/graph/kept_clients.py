@@ -26,8 +26,11 @@ class KeptSource:
 
     def make(self, graph: JackGraph) -> None:
         """Make it in a new graph."""
-        self._client = None
         self._client = graph.open_source(self.name, self._ring)
+
+    def unmake(self) -> None:
+        """The graph is gone, and what was made in it."""
+        self._client = None
 
     def wanted_ports(self) -> set[str]:
         """Ports that are there whenever the server is."""
@@ -53,7 +56,6 @@ class KeptBundle:
 
     def make(self, graph: JackGraph) -> None:
         """Make it in a new graph."""
-        self._client = None
         client = graph.open_bundle(self.name, self._size)
         for number, ring in self._rings.items():
             client.add(number, ring)
@@ -87,6 +89,10 @@ class KeptBundle:
         with self._keeper.client_lock:
             return tuple(output_port(self.name, number) for number in sorted(self._rings))
 
+    def unmake(self) -> None:
+        """The graph is gone, and what was made in it."""
+        self._client = None
+
     def wanted_ports(self) -> set[str]:
         """Ports that are there whenever the server is."""
         return set(self.ports)
@@ -111,7 +117,6 @@ class KeptInputs:
 
     def make(self, graph: JackGraph) -> None:
         """Make it in a new graph."""
-        self._client = None
         client = graph.open_inputs(self.name, self._rings)
         for slot in self._bound:
             client.bind(slot)
@@ -142,6 +147,10 @@ class KeptInputs:
         """See ``interface.GraphInputs``."""
         with self._keeper.client_lock:
             return {slot: bound.port for slot, bound in sorted(self._bound.items())}
+
+    def unmake(self) -> None:
+        """The graph is gone, and what was made in it."""
+        self._client = None
 
     def wanted_ports(self) -> set[str]:
         """Ports that are there whenever the server is."""

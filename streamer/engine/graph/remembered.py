@@ -21,9 +21,11 @@ class RememberedConnections:
         self._missing: set[Connection] = set()  # since the last death
         self._give_up_s = 0.0
 
-    def want(self, connection: Connection) -> None:
-        """The engine has made it, or will when the graph is back."""
+    def want(self, connection: Connection, *, is_made: bool) -> None:
+        """The engine has made it, or wants it made when the graph is back."""
         self._ours.add(connection)
+        if not is_made:
+            self._missing.add(connection)
 
     def unwant(self, connection: Connection) -> None:
         """The engine has undone it."""

@@ -110,6 +110,12 @@ class Listening:
         if before is not None:
             before[1].close()
 
+    def copy_path(self, source: str) -> str | None:
+        """Path of the mount at which a source is passed on as it is; None if it is not."""
+        with self._lock:
+            found = self._copies.get(source)
+        return None if found is None else found[0].path
+
     def directory(self) -> list[dict[str, Any]]:
         """All mounts: where to listen to each, whether it is streamed now, to how many (None: Icecast does not say)."""
         try:

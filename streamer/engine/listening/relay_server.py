@@ -94,10 +94,12 @@ class RelayServer:
 
     def status(self) -> dict[str, Any]:
         """For people."""
+        listened = self.listened()
         return {
             "relay_port": self.port,
             "running": self._thread.is_alive(),
-            "listened": sorted(self.listened()),
+            "listened": sorted(listened),
+            "encoder_pids": sorted(pid for pid in listened.values() if pid),
         }
 
     def counts(self) -> dict[str, int]:

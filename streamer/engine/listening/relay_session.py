@@ -10,7 +10,7 @@ from streamer.engine.listening.relay_request import MAX_REQUEST_BYTES
 from streamer.engine.listening.streams import Stream
 
 REQUEST_S: Final = 5.0  # for a request to come, and for a refusal to be taken
-STUCK_S: Final = 10.0  # in which a relay takes nothing; Icecast's own limit is the same
+STUCK_S: Final = 10.0  # in which a relay takes nothing of what there is
 MAX_UNSENT_BYTES: Final = 1 << 20
 
 

@@ -99,7 +99,8 @@ class ChannelRings(MappedRing):
             reserve(descriptor, layout.DATA_OFFSET + slot * size, size, self.path)
         finally:
             os.close(descriptor)
-        self.data[slot] = 0.0  # every page is there before the callback comes to it
+        # Every page is there before the callback comes to it.
+        self.data[slot, :: layout.CAPACITY_STEP] = 0.0
         self._reserved.add(slot)
 
     def segments_kept(self) -> list[ChannelSegment]:

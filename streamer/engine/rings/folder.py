@@ -19,6 +19,7 @@ from tidzam_platform.errors import AudioGraphError, BusyError
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder below it is ours alone, and that is checked
 _DIGITS: Final = 16
 _LOCK: Final = "engine"
+_HOME: Final = re.compile(f"[0-9a-f]{{{_DIGITS}}}")
 _NAME: Final = re.compile(r"[a-z]+-(?P<engine>[0-9]+-[0-9]+)(?:-[0-9]+)?")
 
 
@@ -58,6 +59,7 @@ class RingFolder:
                 self.path / f"{_LOCK}-{self._engine}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
             fcntl.flock(self._lock, fcntl.LOCK_EX)  # waits at most for one who asks whether we live
+        _remove_dead_homes(self.path)
 
     def new_path(self, kind: str) -> Path:
         """A fresh path of this engine; ``kind`` is of small letters."""
@@ -117,6 +119,21 @@ def _remove_leavings(folder: Path) -> str | None:
         if match and match["engine"] != living:
             path.unlink(missing_ok=True)
     return living
+
+
+def _remove_dead_homes(own: Path) -> None:
+    """Remove what killed engines of other homes left: shared memory is scarce, and their homes may be gone for ever."""
+    for folder in own.parent.iterdir():
+        if folder == own or not _HOME.fullmatch(folder.name):
+            continue
+        with contextlib.suppress(OSError):  # somebody is at it, or it is gone
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _remove_leavings(folder) is None:
+                    folder.rmdir()
+            finally:
+                os.close(handle)
 
 
 def _files_of(folder: Path, engine: str) -> list[Path]:

@@ -64,7 +64,8 @@ class SourceRing(MappedRing):
         ).close()
         ring = cls(path, writable=True)
         ring._folder = folder
-        ring._data[:] = 0.0  # every page is there before the callback comes to it
+        # Every page is there before the callback comes to it.
+        ring.samples[:: layout.CAPACITY_STEP] = 0.0
         return ring
 
     @classmethod

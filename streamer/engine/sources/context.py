@@ -40,6 +40,22 @@ class SourceHooks:
     ) -> None:
         """These ports carry the source's channels now, channel 1 first; none: it is gone."""
 
+    def on_copy_opened(
+        self,
+        source: str,  # noqa: ARG002
+        container: str,  # noqa: ARG002
+        specification: SourceSpecification,  # noqa: ARG002
+    ) -> Callable[[bytes], None] | None:
+        """Who wants the source's own bytes as they come; None: nobody.
+
+        Raises:
+            SourceError: that container cannot be passed on.
+        """
+        return None
+
+    def on_copy_closed(self, source: str) -> None:
+        """No more of them come."""
+
 
 @dataclass(frozen=True)
 class SourceContext:

@@ -7,14 +7,19 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 from streamer.engine.fetching import open_stream
+from streamer.engine.rings import ENGINE_RATE_HZ
 from streamer.engine.sources.attempt import Attempt, exact_zeros
 from streamer.engine.sources.channel_map import ChannelMap
+from streamer.engine.sources.copying import with_copy
 from streamer.engine.sources.decoder import StreamDecoder
 from tidzam_platform.errors import FetchError
 
 # How long a read waits before the watchdog is asked again.
 _READ_S: Final = 0.25
 _ROOM_S: Final = 0.05
+# Blocks are as long as the delay of the source allows: each costs the same, and there may be hundreds of sources.
+_LONGEST_BLOCK_S: Final = 0.2
+_BLOCK_SHARE: Final = 0.2
 
 
 class UrlFeed:
@@ -28,12 +33,14 @@ class UrlFeed:
             stream = open_stream(
                 specification.url, attempt.settings, cancel=cancellation, resolver=attempt.context.resolver
             )
+            stream, not_copied = with_copy(stream, specification, attempt.context.hooks)
             # The decoder closes the stream, also when ffmpeg cannot be started.
             with StreamDecoder(stream.input_arguments(), cancellation, stream=stream) as decoder:
                 attempt.memory.details = {
                     "container": stream.container.name,
                     "is_live": stream.is_live,
                     "decoder_pid": decoder.pid,
+                    **({"not_copied": not_copied} if not_copied else {}),
                 }
 
                 def look() -> None:
@@ -62,6 +69,7 @@ def play_live(
     channels = ChannelMap(attempt.specification, decoder.read_header(_deadline_s(attempt)))
     writer = attempt.live_writer(attempt.open_ring(channels), can_wait=can_wait)
     watchdog = attempt.watchdog()
+    block_frames = round(min(_LONGEST_BLOCK_S, _BLOCK_SHARE * attempt.settings.buffer_s) * ENGINE_RATE_HZ)
     counts = attempt.memory.counts
     rebuffers = counts.rebuffers
     while True:
@@ -70,7 +78,9 @@ def play_live(
                 attempt.cancellation.require_going()
             watchdog.start()  # it is not the source that is late
             continue
-        block = decoder.read(time.monotonic() + min(_READ_S, watchdog.seconds_left))
+        block = decoder.read(
+            time.monotonic() + min(_READ_S, watchdog.seconds_left), block_frames=block_frames
+        )
         if block is None:
             decoder.require_good_end()
             raise FetchError("the stream has ended")

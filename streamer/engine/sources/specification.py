@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal, Self
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import (
     BaseModel,
@@ -19,16 +18,15 @@ from pydantic import (
     model_validator,
 )
 
+from streamer.engine.fetching.urls import parse_url
 from streamer.engine.graph.interface import RESERVED_NAMES
 from streamer.engine.sources.channel_choice import MAX_CHANNELS, parse_channels
 from streamer.engine.sources.devices import JackPorts, parse_device
 from tidzam_platform.audio.archive_names import moments_of, time_zone
-from tidzam_platform.errors import ArchiveError, InvalidNameError, SourceError
+from tidzam_platform.errors import ArchiveError, InvalidNameError, RefusedAddressError, SourceError
 from tidzam_platform.names import valid_source
 
-SCHEMES: Final = ("http", "https", "rtsp")
 DATE_FORMAT: Final = "%Y-%m-%d-%H-%M-%S"
-_MAX_URL_LENGTH: Final = 2048
 _MAX_PATH_LENGTH: Final = 4096
 
 
@@ -51,7 +49,7 @@ class SourceSpecification(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = Field(description="Of the source, and of its ports: <name>:out_1 and so on.")
-    url: str | None = Field(None, description="http, https or rtsp.")
+    url: str | None = Field(None, description="http, https, icecast or rtsp.")
     path: Path | None = Field(None, description="A file that may be played; see sources.file_folders.")
     database: str | None = Field(None, description="The name that recordings of the archive begin with.")
     date: str | None = Field(None, description="YYYY-MM-DD-HH-MM-SS in `zone`, or ISO 8601 with a zone.")
@@ -105,21 +103,11 @@ class SourceSpecification(BaseModel):
     @field_validator("url")
     @classmethod
     def _valid_url(cls, url: str | None) -> str | None:
-        if url is None:
-            return None
-        if len(url) > _MAX_URL_LENGTH or any(
-            ord(character) <= 0x20 or ord(character) == 0x7F for character in url
-        ):
-            raise ValueError(
-                f"a URL has no blanks or control characters, and {_MAX_URL_LENGTH} characters at most"
-            )
-        try:
-            parts = urlsplit(url)
-            _ = parts.port  # it is read only now
-        except ValueError as error:
-            raise ValueError("it cannot be read as a URL") from error
-        if parts.scheme.lower() not in SCHEMES or not parts.hostname:
-            raise ValueError(f"a URL begins with {'://, '.join(SCHEMES)}://, and a host")
+        if url is not None:
+            try:
+                parse_url(url)
+            except RefusedAddressError as error:
+                raise ValueError(str(error)) from error
         return url
 
     @field_validator("path", "path_database")
@@ -181,11 +169,7 @@ class SourceSpecification(BaseModel):
     @property
     def shown_url(self) -> str | None:
         """The URL without user, password and query, for people and logs."""
-        if self.url is None:
-            return None
-        parts = urlsplit(self.url)
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit((parts.scheme, host, parts.path, "…" if parts.query else "", ""))
+        return None if self.url is None else str(parse_url(self.url))
 
     def moment(self, default_zone: str = "UTC") -> datetime | None:
         """``date`` in UTC; None without one. A time that the clock showed twice means the first.

@@ -30,6 +30,8 @@ async function start() {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: deviceId ? { ...audio, deviceId: { exact: deviceId } } : audio });
   const context = new AudioContext();
   session = { stream, context, socket: null };
+  stream.getAudioTracks()[0].addEventListener("ended", () => stop("the microphone is gone"));
+  await context.resume();
   await context.audioWorklet.addModule("/assets/pcm16_worklet.js");
   const worklet = new AudioWorkletNode(context, "pcm16", { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" });
   context.createMediaStreamSource(stream).connect(worklet);
@@ -92,7 +94,7 @@ function stop(why) {
 
 function running(isRunning) {
   for (const id of ["start", "microphone", "token", "storage"]) element(id).disabled = isRunning;
-  element("stop").disabled = !isRunning;
+  element("stop").disabled = !session;
   if (isRunning) element("figures").hidden = false;
 }
 
@@ -103,6 +105,7 @@ element("settings").addEventListener("submit", async (event) => {
   say("starting");
   try {
     await start();
+    running(true);
   } catch (error) {
     if (session) stop(`no microphone: ${error.message}`);
     else { running(false); say(`no microphone: ${error.message}`); }

@@ -18,6 +18,7 @@ from waitress.task import WSGITask
 from serving.http.connections import Channel, WsgiServer
 
 SOCKET_PATH: Final = "/socket.io"  # requests below it may last
+_PROBES: Final = ("/healthz", "/readyz", "/metrics")  # are answered though all threads wait for the engine
 TAKE_CONNECTION: Final = "tidzam.take_connection"  # in the environment of a request that asks for an upgrade
 _TAKE_S: Final = 5.0  # the loop's thread never waits: it answers within milliseconds
 _FEWEST_FOR_HTTP: Final = 8  # connections that WebSockets leave to everybody else
@@ -26,7 +27,7 @@ _SHARE_FOR_HTTP: Final = 0.2
 
 def may_last(path: str) -> bool:
     """Whether a request of that path may keep its thread for long."""
-    return f"/{path.lstrip('/')}".startswith(SOCKET_PATH)  # as the application is told the path
+    return path.startswith(SOCKET_PATH)
 
 
 class TakenConnection:
@@ -105,7 +106,8 @@ class LastingServer(WsgiServer):
     def add_task(self, task: LastingChannel) -> None:
         """Have a request answered: by a thread of its own if it may last."""
         request = task.requests[0]
-        if request.error or not may_last(request.path or ""):
+        path = f"/{(request.path or '').lstrip('/')}"  # as the application is told it
+        if request.error or not (may_last(path) or path in _PROBES):
             super().add_task(task)
             return
         threading.Thread(target=task.service, name="lasting-request", daemon=True).start()

@@ -12,7 +12,11 @@ from tidzam_platform.settings import Settings
 _IDLE_S: Final = 60.0
 _SPARE_THREADS: Final = 8  # beside those that hear uploads: for the small answers that pages ask for
 _MAX_HEADER_BYTES: Final = 1 << 15
-_CODES: Final = {413: "too_large", 408: "too_slow", 500: "internal"}  # all else that waitress refuses is malformed
+_CODES: Final = {
+    413: "too_large",
+    408: "too_slow",
+    500: "internal",
+}  # all else that waitress refuses is malformed
 
 
 class WebServer(HttpServer):

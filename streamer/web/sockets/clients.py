@@ -24,6 +24,7 @@ class Client:
         owner: the engine's name of who opens what it opens.
         caller: who connected, by the token that it showed then.
         live_rate_hz: samples a second of its live stream; None while it has none.
+        dropped_frames: of its live stream, by the engine.
         requests, complaints: how often it may ask, and be told what is wrong with its audio.
         lock: held while its requests are carried out, one after the other.
         has_left: set when it is gone, by another thread maybe.
@@ -33,6 +34,7 @@ class Client:
     owner: str
     caller: Caller
     live_rate_hz: int | None = None
+    dropped_frames: int = 0
     requests: TokenBucket = field(default_factory=lambda: TokenBucket(_REQUESTS_PER_S, _REQUESTS_AT_ONCE))
     complaints: TokenBucket = field(
         default_factory=lambda: TokenBucket(_COMPLAINTS_PER_S, _COMPLAINTS_AT_ONCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from typing import Any, Final, NamedTuple
 
 from serving.gateway.refusals import bad_request
@@ -10,9 +11,10 @@ from streamer.web.core import WebCore
 from streamer.web.schemas import LiveStream, checked
 from streamer.web.sockets.clients import Client
 from tidzam_platform.access import Role
-from tidzam_platform.errors import SourceError
+from tidzam_platform.errors import SourceError, TidzamError
 
 MAX_BLOCK_BYTES: Final = 1 << 18  # 1.4 s at 96 kHz; pages send a twelfth of a second
+MAX_BLOCK_S: Final = 3.0  # all that the engine keeps waiting
 _SAMPLE_BYTES: Final = 2
 _OBJECT_KEYS: Final = ("buffer", "samplerate", "storage")
 
@@ -60,13 +62,14 @@ class LiveStreams:
         if client.live_rate_hz is not None:
             client.live_rate_hz = None
             self._core.engine.request("live.close", owner=client.owner)
+            client.dropped_frames = 0
 
     def push(self, client: Client, block: Block) -> tuple[dict[str, Any] | None, int]:
         """Hand the engine some samples; the first ones open the live stream.
 
         Returns:
-            What to tell the client if its live stream was opened just now, and how many frames were dropped because
-            the engine has no room for them.
+            What to tell the client if its live stream was opened just now, and how many frames of it the engine has
+            dropped so far because it had no room for them.
 
         Raises:
             HttpRefusalError: the client may not.
@@ -79,16 +82,22 @@ class LiveStreams:
         rate_hz = client.live_rate_hz
         if said is not None and "samplerate" in said.model_fields_set:
             rate_hz = said.samplerate
+        if len(block.pcm) > MAX_BLOCK_S * _SAMPLE_BYTES * (rate_hz or 1):
+            raise bad_request(
+                f"audio is {MAX_BLOCK_S:g} s at a time at most, and this is more at {rate_hz} Hz"
+            )
         try:
             answer = self._core.engine.request(
                 "live.push", owner=client.owner, pcm=base64.b64encode(block.pcm).decode(), rate_hz=rate_hz
             )
         except SourceError:
-            client.live_rate_hz = None
+            with contextlib.suppress(TidzamError):  # most often it is gone; if not, it must not keep its port
+                self.close(client)
             raise
-        dropped = int(answer.get("dropped_frames", 0))
+        dropped = int(answer["dropped_frames"])  # since the stream was opened
         self._core.counts.add("audio_bytes_total", len(block.pcm))
-        self._core.counts.add("audio_dropped_frames_total", dropped)
+        self._core.counts.add("audio_dropped_frames_total", max(0, dropped - client.dropped_frames))
+        client.dropped_frames = dropped
         return told, dropped
 
 

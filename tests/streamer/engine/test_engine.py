@@ -26,8 +26,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def shared_engine(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[EngineProcess]:
+    """Starting one compiles its callbacks, which takes seconds."""
+    home = tmp_path_factory.mktemp("engine") / "home"
+    with EngineProcess(home, sources__file_folders=file_folders(folder)) as engine:
+        yield engine
+
+
 @pytest.fixture
-def engine(tmp_path: Path, folder: Path) -> Iterator[EngineProcess]:
+def engine(shared_engine: EngineProcess) -> Iterator[EngineProcess]:
+    """The shared engine, without any source before and after."""
+    yield shared_engine
+    for one in shared_engine.client.request("sources.list")["sources"]:
+        shared_engine.client.request("sources.remove", name=one["name"])
+
+
+@pytest.fixture
+def own_engine(tmp_path: Path, folder: Path) -> Iterator[EngineProcess]:
+    """For tests that end it."""
     with EngineProcess(tmp_path / "home", sources__file_folders=file_folders(folder)) as engine:
         yield engine
 
@@ -153,8 +170,9 @@ def test_a_second_engine_of_one_home_does_not_start(engine: EngineProcess) -> No
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_in_order_and_leaves_nothing(
-    engine: EngineProcess, folder: Path, number: int
+    own_engine: EngineProcess, folder: Path, number: int
 ) -> None:
+    engine = own_engine
     engine.client.request("sources.add", specification=pond(folder))
     engine.wait_until("pond", "playing")
     children = engine.children()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
 import subprocess
 import threading
 import time
@@ -12,7 +14,9 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+import psutil
 
+from streamer.engine.encoding import PageSplitter
 from streamer.engine.listening import ListenedChannel, Listening
 from streamer.engine.mixer import Mixer
 from streamer.engine.rings import ChannelRings, RingFolder
@@ -106,7 +110,8 @@ class Listener:
         self.arrivals: list[tuple[float, int]] = []
         self.status = 0
         self.headers: dict[str, str] = {}
-        self._is_closing = False
+        self._connection.connect()
+        self._socket = self._connection.sock
         self._thread = threading.Thread(target=self._listen)
 
     def __enter__(self) -> Self:
@@ -114,7 +119,8 @@ class Listener:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._is_closing = True
+        with contextlib.suppress(OSError):  # it is closed already
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
 
     def _listen(self) -> None:
@@ -123,7 +129,7 @@ class Listener:
             answer = self._connection.getresponse()
             self.status, self.headers = answer.status, dict(answer.getheaders())
             if answer.status == 200:
-                while not self._is_closing and (data := answer.read1(1 << 16)):
+                while data := answer.read1(1 << 16):
                     if self.first_byte_s is None:
                         self.first_byte_s = time.monotonic() - self.began_s
                     self.data += data
@@ -136,6 +142,12 @@ class Listener:
     @property
     def has_ended(self) -> bool:
         return not self._thread.is_alive()
+
+    @property
+    def heard_s(self) -> float:
+        """Seconds that have come, by the positions of the pages; for whoever was there first."""
+        positions = [page.granule for page in PageSplitter().feed(self.data)]
+        return max(positions, default=0) / RATE_HZ
 
     def audio(self, data: bytes | None = None) -> np.ndarray:
         """What was heard so far, float32 [frames]."""
@@ -166,3 +178,13 @@ def loudest_hz(audio: np.ndarray) -> float:
     """Frequency of the strongest line."""
     spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio))))
     return float(spectrum.argmax() * RATE_HZ / len(audio))
+
+
+def encoders() -> list[psutil.Process]:
+    """The encoders that run now, of this process."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            if child.name() == "ffmpeg":
+                found.append(child)
+    return found

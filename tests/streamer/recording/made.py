@@ -54,10 +54,7 @@ class Played:
             self.ring.words[W_PLAYED] = self.ring.written_frames
             assert self.ring.write(part) == len(part)
             deadline_s = time.monotonic() + 30
-            while (
-                recorder is not None
-                and self.ring.written_frames - recorder.counts()["recorded_frames"] > 3 * RATE_HZ
-            ):
+            while recorder is not None and self.ring.written_frames - recorder._next_frame > 3 * RATE_HZ:
                 assert time.monotonic() < deadline_s, f"the recorder does not keep up: {recorder.status()}"
                 time.sleep(0.005)
 

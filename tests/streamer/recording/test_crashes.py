@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from streamer.engine.recording import recover
+from streamer.engine.rings import RingFolder
 from tests.streamer.recording.made import NOON, RATE_HZ, noise, recordings
 from tests.support.parts import require_part
 from tests.support.waiting import wait_for
@@ -39,6 +40,9 @@ def _recording(
             yield process
         finally:
             process.kill()
+            process.wait()
+            with RingFolder(folder / "home"):  # shared memory of the dead is removed
+                pass
 
 
 def _sent_until(process: subprocess.Popen[str], frames: int) -> int:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from streamer.engine.recording import ArchiveRecorder
@@ -239,6 +240,24 @@ def test_a_source_that_falls_silent_leaves_a_finished_file_and_a_new_one_when_it
     files = recordings(tmp_path)
     assert [path.name for path in files] == ["marsh-2026-04-01-12-00-00.ogg", "marsh-2026-04-01-12-00-01.ogg"]
     np.testing.assert_array_equal(joined(files), np.concatenate([noise(1, seed=1), noise(1, seed=2)]))
+
+
+def test_a_recorder_that_has_ended_holds_no_file_no_thread_and_no_process(tmp_path: Path) -> None:
+    def held() -> tuple[int, int, int]:
+        files = len(list(Path("/proc/self/fd").iterdir()))
+        return files, threading.active_count(), len(psutil.Process().children())
+
+    with source(tmp_path) as marsh:
+        marsh.ring.set_anchor(NOON_NS)
+        before = None
+        for number in range(3):
+            recorder = ArchiveRecorder(marsh.ring, plan(tmp_path, file_s=1))
+            recorder.start()
+            marsh.send(noise(2.5), recorder)
+            assert recorder.stop()
+            del recorder
+            before = before or held()  # the thread that starts children stays, from the first time on
+            assert held() == before, number
 
 
 def test_nothing_sent_leaves_nothing(tmp_path: Path) -> None:

@@ -144,3 +144,17 @@ def test_a_writer_that_died_inside_keeps_no_reader(tmp_path: Path, monkeypatch: 
         directory._words[1] += 1
         with pytest.raises(EngineUnavailableError, match="while it wrote"):
             Directory.open(tmp_path).read()
+
+
+def test_what_a_killed_engine_of_another_home_left_goes_and_what_lives_stays(
+    tmp_path: Path, other_engine: subprocess.Popen[bytes]
+) -> None:
+    left = ring_folder_of(tmp_path)
+    with RingFolder(tmp_path / "third"):
+        assert living_engine(left) is not None, "it lives: nothing of it is touched"
+        assert len(list(left.iterdir())) > 1
+    other_engine.kill()
+    other_engine.wait()
+    with RingFolder(tmp_path / "third") as third:
+        assert not left.exists()
+        assert third.path.exists()
