@@ -91,6 +91,7 @@ class ControlServer:
     def stop(self) -> None:
         """Close all connections; requests under way are answered if that takes no longer than seconds."""
         self._stopping.set()
+        self._events.publish("engine_stopping")  # wakes who carries events
         if self._listener is not None:
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)

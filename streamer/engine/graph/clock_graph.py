@@ -274,8 +274,9 @@ class ClockClient:
 
     def start(self, block: Block, callback: Literal["play", "record"], owner: object) -> None:
         """See ``clients.ClientBackend``."""
-        self.block, self.callback, self._owner = block, callback, owner
-        self._graph._start(self)  # noqa: SLF001
+        with self._graph._lock:  # noqa: SLF001 - another thread's plan must not name a block that is half filled
+            self.block, self.callback, self._owner = block, callback, owner
+            self._graph._start(self)  # noqa: SLF001
 
     def is_called(self) -> bool:
         """See ``clients.ClientBackend``."""

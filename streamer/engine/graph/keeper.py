@@ -64,7 +64,7 @@ class GraphKeeper:
         self._wake = threading.Event()
         self._first = threading.Event()
         compiled()
-        self._thread = threading.Thread(target=self._keep, name="tidzam-graph-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="tidzam-graph-keeper", daemon=True)
         self._thread.start()
         self._first.wait()
         if self._failures:
@@ -227,13 +227,23 @@ class GraphKeeper:
 
     # The thread.
 
+    def _run(self) -> None:
+        try:
+            self._keep()
+        except BaseException as error:
+            self._failures.append(error)  # our own mistake: whoever waits for the first start is told
+            raise
+        finally:
+            self._end("")
+            self._first.set()
+
     def _keep(self) -> None:
         """Start the server, watch it, and start it again."""
         failures = 0
         while not self._ending.wait(_pause_s(failures)):
             try:
                 self._begin()
-            except (AudioGraphError, ProcessError, MissingSystemPartError) as error:
+            except (AudioGraphError, ProcessError, MissingSystemPartError, OSError) as error:
                 failures += 1
                 self._end(str(error))
                 hopeless = failures > 1 or isinstance(error, MissingSystemPartError)
@@ -250,8 +260,6 @@ class GraphKeeper:
                 self._restarts += 1
                 self._listeners.lost(reason)
                 self._end(reason)
-        self._end("")
-        self._first.set()
 
     def _begin(self) -> None:
         """A server, the clients, and the connections."""
@@ -304,9 +312,9 @@ class GraphKeeper:
         self._cycle_frames = self.cycle_frames
         try:
             self._reconnect(graph)
-        except AudioGraphError:
-            if graph.is_running:
-                raise
+        except AudioGraphError as error:
+            if graph.is_running:  # else the next look at the server says why
+                _log.warning("connections cannot be looked at: %s", error)
 
     def _reconnect(self, graph: JackGraph) -> None:
         ports, connections = set(graph.ports()), graph.connections()

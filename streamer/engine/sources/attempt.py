@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from streamer.engine.fetching import Cancellation
 from streamer.engine.rings import ENGINE_RATE_HZ, SourceRing
@@ -21,6 +21,8 @@ from streamer.engine.sources.source_ports import SourcePorts
 from streamer.engine.sources.specification import SourceSpecification
 from streamer.engine.sources.watchdog import Verdict, Watchdog
 from tidzam_platform.errors import FetchError
+
+_NS_PER_S: Final = 1_000_000_000
 
 
 class Feed(Protocol):
@@ -161,6 +163,10 @@ class Attempt:
     def paced_writer(self, ring: SourceRing) -> PacedWriter:
         """What feeds the ring as fast as the graph plays."""
         return PacedWriter(ring, self.wait)
+
+    def heard_at_ns(self, ring: SourceRing) -> int:
+        """UTC at which the next frame that is written will be heard, ns since 1970."""
+        return self.context.utc_ns() + ring.waiting_frames * _NS_PER_S // ENGINE_RATE_HZ
 
     def watchdog(self, *, stalls: bool = True) -> Watchdog:
         """What tells whether samples come; without ``stalls`` only whether they are zeros."""

@@ -103,7 +103,7 @@ def play_paced(attempt: Attempt, decoder: StreamDecoder) -> str:
     """Play a file that comes from elsewhere, sample by sample, to its end."""
     channels = ChannelMap(attempt.specification, decoder.read_header(_deadline_s(attempt)))
     ring = attempt.open_ring(channels)
-    ring.set_anchor(attempt.context.utc_ns())
+    ring.set_anchor(attempt.heard_at_ns(ring))
     writer = attempt.paced_writer(ring)
     watchdog = attempt.watchdog()
     while True:

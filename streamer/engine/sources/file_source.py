@@ -35,7 +35,7 @@ class FileFeed:
             try:
                 with decoded_file(opened, attempt.cancellation) as decoded:
                     attempt.memory.details = {"container": file.container.name, "file": file.path.name}
-                    part = Part(file.path.name, decoded.channels, attempt.context.utc_ns(), decoded.blocks)
+                    part = Part(file.path.name, decoded.channels, None, decoded.blocks)
                     play_part(attempt, part)
             except AudioError as error:
                 raise type(error)(str(error).replace(str(opened), str(file.path))) from error
@@ -121,7 +121,7 @@ def _written(attempt: Attempt, part: Part) -> Iterator[int]:
     ring = attempt.open_ring(channels)
     writer = attempt.paced_writer(ring)
     watchdog = attempt.watchdog(stalls=False)
-    ring.set_anchor(attempt.context.utc_ns() if part.utc_ns is None else part.utc_ns)
+    ring.set_anchor(attempt.heard_at_ns(ring) if part.utc_ns is None else part.utc_ns)
     for block in part.blocks:
         mapped = channels.apply(block)
         attempt.gives_samples()

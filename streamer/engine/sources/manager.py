@@ -16,6 +16,7 @@ from streamer.engine.control.events import EventHub
 from streamer.engine.fetching import Resolver, system_resolver
 from streamer.engine.graph.interface import AudioGraph
 from streamer.engine.rings import RingFolder
+from streamer.engine.sources.archive_recordings import recordings_from
 from streamer.engine.sources.context import SharedCatalog, SourceContext, SourceHooks
 from streamer.engine.sources.feeds import archive_zone, make_feed
 from streamer.engine.sources.inheritance import inherit
@@ -240,7 +241,9 @@ class SourceManager:
         """Let a source that plays an archive go on from ``date``; returns its status.
 
         Raises:
-            SourceError: there is no such source, it plays no archive, or that is no date.
+            SourceError: there is no such source, it plays no archive, that is no date, or nothing was recorded from
+                then on; it plays on as before.
+            CatalogError: the catalog does not answer.
         """
         entry = self._entry(name)
         supervisor = entry.supervisor
@@ -250,6 +253,11 @@ class SourceManager:
             moment = parse_date(date, archive_zone(supervisor.specification, self._context))
         except ValueError as error:
             raise SourceError(str(error)) from error
+        database = supervisor.specification.archive_name
+        if next(recordings_from(self._catalog(), database, moment), None) is None:
+            raise SourceError(
+                f"the archive holds nothing of {database!r} from {date} on: it goes on where it is"
+            )
         supervisor.memory.jumps.ask(moment)
         return self._status_of(entry)
 

@@ -37,7 +37,7 @@ WARN_FAILURES: Final = 5
 # What no waiting mends (an address that is refused, a file that is not there) is tried as much more rarely.
 _HOPELESS_TIMES: Final = 8.0
 _TOO_SHORT_S: Final = 1.0  # a file that ends sooner is not begun again at once
-_STOP_S: Final = 15.0
+_STOP_S: Final = 30.0  # its recorder finishes a file meanwhile
 _BEGINNING: Final = frozenset({SourceState.IDLE, SourceState.WAITING, SourceState.STARTING})
 
 
@@ -118,7 +118,7 @@ class SourceSupervisor:
         """End it, ports and ring too; returns when it is done.
 
         Raises:
-            EngineError: it does not end within 15 s: a disk or device hangs. It cannot be added again before it has.
+            EngineError: it does not end within 30 s: a disk or device hangs. It cannot be added again before it has.
         """
         self._cancellation.cancel()
         if self._thread.ident is None:

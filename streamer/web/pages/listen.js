@@ -110,3 +110,4 @@ async function follow() {
 }
 
 follow();
+element("access").addEventListener("submit", (event) => event.preventDefault()); // the next look takes it

@@ -44,7 +44,7 @@ def ring_folder(tmp_path: Path) -> Iterator[RingFolder]:
 @pytest.fixture
 def stepped_graph() -> Iterator[ClockGraph]:
     """A graph whose cycles come when the test says so."""
-    with ClockGraph(paced=False) as graph:
+    with ClockGraph(paced=False, period_frames=2048) as graph:
         yield graph
 
 
@@ -69,11 +69,11 @@ def settings(home: Settings) -> Settings:
             "sources": SourcesSettings(
                 private_addresses=True,
                 file_folders=(home.home / "files",),
-                no_samples_s=1.5,
+                no_samples_s=2.0,
                 zeros_s=2.0,
                 connect_s=2.0,
                 backoff_max_s=1.0,
-                buffer_s=0.3,
+                buffer_s=0.5,
             )
         }
     )

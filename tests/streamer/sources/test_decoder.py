@@ -84,7 +84,7 @@ def soon() -> float:
 
 
 def everything(decoder: StreamDecoder) -> np.ndarray:
-    blocks = []
+    blocks = [np.zeros((0, decoder.channels), np.float32)]
     while (block := decoder.read(soon())) is not None:
         blocks.append(block)
     return np.concatenate(blocks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import signal
@@ -56,6 +57,10 @@ def is_lossless(site: Site, name: str) -> bool:
         and not counts["overflow_frames"]
         and not counts["rebuffers"]
     )
+
+
+def has_begun(site: Site, name: str, times: int) -> bool:
+    return site.count(name, "starts") >= times
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -123,12 +128,10 @@ def test_a_decoder_that_is_killed_is_started_again(
     server.behave("/b", Healthy(endless(800)))
     site.add("killed", url=server.url("/a"), is_permanent=True)
     site.add("other", url=server.url("/b"), is_permanent=True)
-    for number in range(1, 3):
+    for starts in (2, 3):
         site.wait_until_it_sounds("killed")
         os.kill(site.manager.status("killed")["details"]["decoder_pid"], signal.SIGKILL)
-        wait_for(
-            lambda number=number: site.count("killed", "starts") > number, "it is started again", HEALED_S
-        )  # type: ignore[misc]
+        wait_for(functools.partial(has_begun, site, "killed", starts), "it is started again", HEALED_S)
     site.wait_until_it_sounds("killed", HEALED_S)
     assert "SIGKILL" in site.manager.status("killed")["last_failure"]
     assert len(site.ears.rings["killed"].anchors_kept()) == 3, "each start has its own time"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from streamer.engine.sources.states import ENDED, KEPT, LEGAL_STEPS, SourceState, StateMachine
+from streamer.engine.sources.states import ENDED, KEPT, LEGAL_STEPS, SourceState, StateMachine, Transition
 from tidzam_platform.errors import EngineError
 
 
@@ -30,7 +30,7 @@ def test_nothing_comes_after_an_end_and_all_else_can_be_stopped() -> None:
 
 def test_the_last_hundred_steps_are_kept_with_their_times_and_reasons() -> None:
     clock = itertools.count(10.0)
-    told = []
+    told: list[Transition] = []
     machine = StateMachine(monotonic=lambda: next(clock), on_step=told.append)
     machine.step(SourceState.WAITING, "added")
     machine.step(SourceState.STARTING, "a place")

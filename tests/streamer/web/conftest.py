@@ -29,7 +29,7 @@ def web(shared_web: tuple[WebProcess, FakeEngine]) -> WebProcess:
 def engine(shared_web: tuple[WebProcess, FakeEngine]) -> Iterator[FakeEngine]:
     """Its engine, with nothing in it."""
     engine = shared_web[1]
-    for kept in (engine.sources, engine.live, engine.mixer, engine.asked):
+    for kept in (engine.sources, engine.live, engine.mixer, engine.asked, engine.farewells):
         kept.clear()
     yield engine
     engine.before = lambda _command: None

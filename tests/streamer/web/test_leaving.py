@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,6 @@ def test_a_client_that_falls_silent_is_given_up(web: WebProcess, engine: FakeEng
 
 
 def test_what_is_opened_while_its_client_leaves_ends_too(web: WebProcess, engine: FakeEngine) -> None:
-    import threading
-
     entered, leave = threading.Event(), threading.Event()
 
     def wait(command: str) -> None:
@@ -71,15 +70,18 @@ def test_what_is_opened_while_its_client_leaves_ends_too(web: WebProcess, engine
     with SocketClient(web, web.token(), ["polling"]) as client:
         client.say({"sys": {"loadsource": {"name": "late", "url": "http://example.org/a.ogg"}}})
         assert entered.wait(20)
+        ((_, asked),) = [one for one in engine.asked if one[0] == "sources.add"]
+
+        def said_of_it() -> int:
+            return engine.farewells.count(asked["owner"])
+
         session = client.client.eio.sid
         left = web.request("POST", f"/socket.io/?EIO=4&transport=polling&sid={session}", b"41")
         assert left.status == 200
-        wait_for(lambda: "owner.gone" in [command for command, _ in engine.asked], "its leaving is told")
+        wait_for(lambda: said_of_it() == 1, "its leaving is told")
         assert engine.sources == {}
         leave.set()
-        wait_for(
-            lambda: [command for command, _ in engine.asked].count("owner.gone") >= 2, "it is told again"
-        )
+        wait_for(lambda: said_of_it() == 2, "it is told again")
         wait_for(lambda: engine.sources == {}, "the late source ends")
 
 
