@@ -68,13 +68,13 @@ def test_dataset(trained_home: TrainedHome, tmp_path: Path, point: str) -> None:
     "point",
     [
         "training.epoch:2",
-        "training.evaluated",
-        "training.saved",
-        "training.completed",
-        "export.staged",
+        pytest.param("training.evaluated", marks=pytest.mark.long),
+        pytest.param("training.saved", marks=pytest.mark.long),
+        pytest.param("training.completed", marks=pytest.mark.long),
+        pytest.param("export.staged", marks=pytest.mark.long),
         "generation.exported",
         "generation.published",
-        "generation.recorded",
+        pytest.param("generation.recorded", marks=pytest.mark.long),
     ],
 )
 def test_training_and_export(trained_home: TrainedHome, tmp_path: Path, point: str) -> None:

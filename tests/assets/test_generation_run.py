@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from assets.generation_run import why_not_served
@@ -35,6 +36,7 @@ def test_the_same_ingredients_give_the_generation_that_is_there(trained_copy: Tr
     assert "epoch" not in again.stderr, "nothing was trained"
 
 
+@pytest.mark.long
 def test_training_twice_with_one_seed_gives_the_same_figures(
     trained_home: TrainedHome, tmp_path: Path
 ) -> None:

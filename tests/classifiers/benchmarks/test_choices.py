@@ -28,6 +28,7 @@ def test_each_choice_changes_something_and_every_front_end_and_network_of_it_fit
         assert trunk.input_shape == (None, choice.front_end.patch_frames, choice.front_end.bands)
 
 
+@pytest.mark.long
 def test_a_choice_is_measured_beside_the_default_once(
     trained_home: TrainedHome, home: Settings, tmp_path: Path
 ) -> None:

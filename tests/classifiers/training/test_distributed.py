@@ -164,6 +164,7 @@ def test_all_workers_refuse_to_train_different_things(killed_and_restarted: Kill
     assert "would train something else" in notes[0]["refusal"]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_devices_of_one_machine_learn_what_one_learns(tmp_path: Path, alone: dict[str, Any]) -> None:
     [ended] = finish([start(tmp_path, QUICK.model_copy(update={"devices": 2}))])

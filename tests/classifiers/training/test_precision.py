@@ -78,7 +78,9 @@ def fit(precision: str, **options: Any) -> Trained:
     return fit_tree(TREE, made_clips(), TINY, settings, DecisionSettings(), **options)
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.long)]
+)
 def test_a_tree_learns_in_mixed_precision_and_is_a_float32_tree_afterwards(
     precision: str, trained: Callable[[str], Trained], tmp_path: Path
 ) -> None:

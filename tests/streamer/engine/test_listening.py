@@ -124,6 +124,7 @@ def known_to_icecast(address: str) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_the_recording_of_the_impoundment_has_a_tone_a_channel(engine: EngineProcess) -> None:
     recording = shared_data("edge", "impoundment-2026-04-01-06-00-00.opus")
     archive = engine.home / "archive"

@@ -31,7 +31,9 @@ def test_the_place_of_a_killed_server_is_freed_and_that_of_a_living_one_is_not()
             assert is_listed(server.server)
         killed.kill()
         wait_for(lambda: not killed.is_running(), "its end")
-        assert living.server not in forget_dead_servers()  # another test may have freed the killed one's already
+        assert (
+            living.server not in forget_dead_servers()
+        )  # another test may have freed the killed one's already
         assert not is_listed(killed.server)
         assert is_listed(living.server)
         opened(living.server).close()

@@ -71,6 +71,7 @@ def _status(listening: Listening, path: str, authorization: str = "") -> int:
         return 0
 
 
+@pytest.mark.long  # tests/streamer/engine does the same through JACK every day
 def test_thirty_mounts_at_once_each_give_their_own_tone_and_with_nobody_there_no_encoder_runs(
     thirty: Site,
 ) -> None:
