@@ -86,7 +86,7 @@ def test_a_source_is_added_shown_and_removed(engine: EngineProcess, folder: Path
         (["seek", "nothing", "2026-04-01-05-00-00"], "no source 'nothing'"),
         (["add", "two words", "http://example.org/a.ogg"], "two words"),
         (["add", "pond"], "where its audio comes from"),
-        (["add", "pond", "file:///etc/passwd"], "http://"),
+        (["add", "pond", "file:///etc/passwd"], "file://"),
         (["add", "pond", "http://example.org/", "--channels", "nine"], "nine"),
         (["add", "pond", "http://example.org/", "--zone", "Mars/Olympus"], "Mars/Olympus"),
         (["add", "pond", "http://example.org/", "--latitude", "4"], "belong together"),
