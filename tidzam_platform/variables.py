@@ -14,7 +14,7 @@ PREFIX: Final = "TIDZAM_"
 CONFIG_FILE_VARIABLE: Final = "TIDZAM_CONFIG"
 _LEVEL: Final = "__"
 # Read where settings are not: before they are known, or by tests. A test holds this to the code.
-READ_ELSEWHERE: Final = (CONFIG_FILE_VARIABLE, "TIDZAM_INSTALL_PARTS", "TIDZAM_CRASH_AT")
+READ_ELSEWHERE: Final = (CONFIG_FILE_VARIABLE, "TIDZAM_INSTALL_PARTS", "TIDZAM_CRASH_AT", "TIDZAM_TOKEN")
 TEST_PREFIX: Final = "TIDZAM_TEST_"
 
 

@@ -93,6 +93,8 @@ class ChannelTable:
             for port in ports:
                 self._channels[port] = self._added(source, port, specification)
             self._publish()
+        if ports:
+            self._settle()
         self._on_change()
 
     def list(self) -> list[Channel]:
@@ -123,6 +125,15 @@ class ChannelTable:
                 self._slots.give_back(port)
             return Channel(port, source, number, _NO_SLOT, 0, specification)
         return Channel(port, source, number, slot, bound.since_frame, specification)
+
+    def _settle(self) -> None:
+        """Wait until the connections are in force, lest the first samples are played to nobody."""
+        try:
+            self._graph.settle()
+        except (
+            AudioGraphError
+        ) as error:  # it is away: what sounds first after it is back may be lost, and is counted
+            _LOG.warning("the audio graph does not move just now: %s", error)
 
     def _remove(self, channel: Channel) -> None:
         del self._channels[channel.name]

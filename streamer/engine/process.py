@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import click
 
@@ -17,6 +19,7 @@ from tidzam_platform.operations.termination import StopSignals
 from tidzam_platform.settings import Settings
 
 _LOG = logging.getLogger(__name__)
+_MAX_DESCRIPTORS: Final = 16_384
 
 
 @contextmanager
@@ -43,6 +46,7 @@ def run_engine(settings: Settings, *, as_json: bool = False) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     make_home_folder(settings.home)
+    _raise_descriptor_limit()
     with StopSignals() as stop_signals, serving_engine(settings) as engine:
         status = engine.graph.status()
         if as_json:
@@ -54,3 +58,11 @@ def run_engine(settings: Settings, *, as_json: bool = False) -> None:
                 f"the engine runs ({status['kind']}); listen at {engine.address or 'nowhere'}; Ctrl-C stops"
             )
         _LOG.info("%s: stopping", stop_signals.wait().name)
+
+
+def _raise_descriptor_limit() -> None:
+    """A live source takes eleven descriptors; the usual limit of 1024 would end at ninety of them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MAX_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

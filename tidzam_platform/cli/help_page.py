@@ -27,6 +27,7 @@ COMMANDS = (
         ("source", "what is listened to: add, test, list, remove"),
         ("status", "each channel: since when it sounds or is silent, and why"),
         ("listen", "hear one channel, or write it to a file"),
+        ("capture", "let a Tidzam, here or elsewhere, hear this computer's microphone"),
         ("token", "who may change what over HTTP and Socket.IO"),
     )),
     ("Audio and recordings", (

@@ -74,6 +74,11 @@ class Jackd:
         """Whether the process lives."""
         return self._process.poll() is None
 
+    @property
+    def status(self) -> int | None:
+        """What it ended with, a signal negative; None while it lives."""
+        return self._process.poll()
+
     def require_running(self) -> None:
         """ProcessError with what it said last if it has ended."""
         if (status := self._process.poll()) is not None:

@@ -27,6 +27,7 @@ from tidzam_platform.settings import GraphSettings
 _log = logging.getLogger(__name__)
 
 _LOOK_S: Final = 0.25  # how often the server is looked at
+_TRY_AGAIN_S: Final = 5.0  # what JACK refused, while it works
 _BACK_OFF_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # before each further start; the last one for ever
 
 
@@ -57,6 +58,7 @@ class GraphKeeper:
         self._is_ready = False
         self._cycle_frames = settings.period_frames
         self._frame = (0, time.monotonic())  # a jack frame, and when it was
+        self._try_again_s = 0.0
         self._restarts = 0
         self._lost_because = ""
         self._failures: list[BaseException] = []  # of the first start
@@ -211,7 +213,7 @@ class GraphKeeper:
         try:
             request()
         except AudioGraphError:
-            if life is not None and not life.why_lost():
+            if life is not None and not life.is_dying():
                 raise
             self._wake.set()
 
@@ -285,10 +287,10 @@ class GraphKeeper:
         try:
             client.make(graph)
         except AudioGraphError as error:
-            if life.why_lost():
+            if life.is_dying():
                 raise
             # One that JACK does not want must not keep the others from coming back.
-            _log.warning("%s cannot be made again: %s", client.name, error)
+            _log.warning("%s cannot be made again, it is tried later: %s", client.name, error)
 
     def _watch(self) -> str:
         """Returns why the graph is lost; empty if it shall end."""
@@ -299,22 +301,27 @@ class GraphKeeper:
                 return reason
             if self._graph is not None and self.client_lock.acquire(timeout=_LOOK_S):
                 try:
-                    self._look(self._graph)
+                    self._look(self._graph, life)
                 finally:
                     self.client_lock.release()
             self._wake.wait(_LOOK_S)
             self._wake.clear()
         return ""
 
-    def _look(self, graph: JackGraph) -> None:
+    def _look(self, graph: JackGraph, life: ServerLife) -> None:
         """Note what must be made again should the server die now, and make what could not be made before."""
         self._frame = (self.frame_time(), time.monotonic())
         self._cycle_frames = self.cycle_frames
         try:
+            if time.monotonic() > self._try_again_s:
+                self._try_again_s = time.monotonic() + _TRY_AGAIN_S
+                for client in self._clients:
+                    if not client.is_made:
+                        self._make(client, graph, life)
             self._reconnect(graph)
         except AudioGraphError as error:
             if graph.is_running:  # else the next look at the server says why
-                _log.warning("connections cannot be looked at: %s", error)
+                _log.warning("the audio graph cannot be looked at: %s", error)
 
     def _reconnect(self, graph: JackGraph) -> None:
         ports, connections = set(graph.ports()), graph.connections()

@@ -28,6 +28,11 @@ class KeptSource:
         """Make it in a new graph."""
         self._client = graph.open_source(self.name, self._ring)
 
+    @property
+    def is_made(self) -> bool:
+        """Whether it is in the graph."""
+        return self._client is not None
+
     def unmake(self) -> None:
         """The graph is gone, and what was made in it."""
         self._client = None
@@ -57,8 +62,12 @@ class KeptBundle:
     def make(self, graph: JackGraph) -> None:
         """Make it in a new graph."""
         client = graph.open_bundle(self.name, self._size)
-        for number, ring in self._rings.items():
-            client.add(number, ring)
+        try:
+            for number, ring in self._rings.items():
+                client.add(number, ring)
+        except BaseException:
+            client.close()
+            raise
         self._client = client
 
     def add(self, number: int, ring: SourceRing) -> str:
@@ -89,6 +98,11 @@ class KeptBundle:
         with self._keeper.client_lock:
             return tuple(output_port(self.name, number) for number in sorted(self._rings))
 
+    @property
+    def is_made(self) -> bool:
+        """Whether it is in the graph."""
+        return self._client is not None
+
     def unmake(self) -> None:
         """The graph is gone, and what was made in it."""
         self._client = None
@@ -118,8 +132,12 @@ class KeptInputs:
     def make(self, graph: JackGraph) -> None:
         """Make it in a new graph."""
         client = graph.open_inputs(self.name, self._rings)
-        for slot in self._bound:
-            client.bind(slot)
+        try:
+            for slot in self._bound:
+                client.bind(slot)
+        except BaseException:
+            client.close()
+            raise
         self._client = client
 
     def bind(self, slot: int) -> BoundSlot:
@@ -147,6 +165,11 @@ class KeptInputs:
         """See ``interface.GraphInputs``."""
         with self._keeper.client_lock:
             return {slot: bound.port for slot, bound in sorted(self._bound.items())}
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it is in the graph."""
+        return self._client is not None
 
     def unmake(self) -> None:
         """The graph is gone, and what was made in it."""

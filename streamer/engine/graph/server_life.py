@@ -16,6 +16,8 @@ _LOOK_S: Final = 0.25
 _STALLED_S: Final = 3.0  # cycles that stand still for so long will not come
 _START_S: Final = 8.0  # from its start until it takes clients
 _OPEN_PAUSE_S: Final = 0.05
+_DEATH_IS_SEEN_S: Final = 0.2
+_POLL_S: Final = 0.01
 
 
 class ServerLife:
@@ -64,10 +66,21 @@ class ServerLife:
         if self._stalled:
             return self._stalled
         if not self.jackd.is_running():
-            return f"jackd ended: {' | '.join(self.jackd.last_lines()[-3:])}"
+            return (
+                f"jackd ended with status {self.jackd.status}; it said last: {self.jackd.last_lines()[-1:]}"
+            )
         if self.graph is not None and not self.graph.is_running:
             return self.graph.lost_because or "JACK is gone"
         return ""
+
+    def is_dying(self) -> bool:
+        """Whether a request failed because the server is dead; that may be seen a moment after the failure."""
+        deadline = time.monotonic() + _DEATH_IS_SEEN_S
+        while not self.why_lost():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_S)
+        return True
 
     def close(self) -> None:
         """The server ends, then what is left of its clients: each of them would else wait for a cycle or two."""

@@ -178,6 +178,41 @@ def test_what_is_asked_for_while_jack_is_away_is_done_when_it_is_back(
     let_pass(keeper, lambda: listener.hear().audio > 1000, "audio")
 
 
+def test_a_client_that_jack_refused_is_tried_again(
+    keeper: GraphKeeper, rings: ChannelRings, make_source: MakeSource
+) -> None:
+    source, inputs = keeper.open_source("marsh", make_source()), keeper.open_inputs(ANALYZER, rings)
+    pair = (source.ports[0], inputs.bind(0).port)
+    keeper.connect(*pair)
+    with keeper.client_lock:  # as it is after a life in which it could not be made
+        assert source._client is not None
+        source._client.close()
+        source.unmake()
+        keeper._connections.lost()
+        keeper._try_again_s = 0.0
+    wait_for(lambda: keeper.connections() == {pair}, "it is there again, and connected")
+
+
+def test_a_name_that_another_program_has_is_refused(keeper: GraphKeeper, make_source: MakeSource) -> None:
+    program = (
+        "import jack, sys; client = jack.Client('marsh', servername=sys.argv[1], no_start_server=True);"
+        "client.activate(); print('ready', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, keeper.server],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"ready\n"
+        with pytest.raises(AudioGraphError, match="is there one of this name"):
+            keeper.open_source("marsh", make_source())
+        assert keeper.is_running
+        other.communicate()
+    assert keeper.open_source("marsh", make_source()).ports[0] in keeper.ports()
+
+
 def test_what_somebody_undid_is_not_made_again(
     keeper: GraphKeeper, rings: ChannelRings, make_source: MakeSource
 ) -> None:
@@ -224,6 +259,7 @@ def test_jackd_killed_five_times_is_back_each_time(
     listener = connected_listener(keeper, inputs, rings, ring, source.ports, {0: 0})
     ring.playing = True
     times = [keeper.frame_time()]
+    descriptors, threads = psutil.Process().num_fds(), psutil.Process().num_threads()
     for restarts in range(1, 6):
         killed(keeper)
         wait_for(lambda: keeper.status()["restarts"] == restarts and keeper.is_running, "back", BACK_S)  # noqa: B023
@@ -232,6 +268,8 @@ def test_jackd_killed_five_times_is_back_each_time(
         let_pass(keeper, lambda: listener.hear().audio > audio + 500, "audio", BACK_S)  # noqa: B023
         times.append(keeper.frame_time())
     assert times == sorted(times)
+    assert psutil.Process().num_fds() <= descriptors
+    assert psutil.Process().num_threads() <= threads
 
 
 ENGINE = """
