@@ -80,7 +80,11 @@ def add(
         "format": "copy" if copy else None,
         **more,
     }
-    specification = {key: value for key, value in described.items() if value not in (None, "", False)}
+    specification = {
+        key: value
+        for key, value in described.items()
+        if value is not None and value != "" and value is not False
+    }
     status = ask_engine("sources.add", specification=specification, keep=permanent)
     if as_json:
         print_json(status)

@@ -128,7 +128,11 @@ class _Commands:
 
     def open_live(self, *, owner: str, rate_hz: int = 48_000, storage: bool = False) -> dict[str, Any]:
         stream = self._engine.sources.live.open(owner)
-        kept_as = self._engine.keep_stream(stream) if storage else ""
+        try:
+            kept_as = self._engine.keep_stream(stream) if storage else ""
+        except BaseException:
+            self._engine.sources.live.close_stream(stream.info.number)
+            raise
         return {
             "portname": stream.info.port,
             "source": stream.info.port.partition(":")[0],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable
 from typing import Any, Final, Self
 
@@ -40,6 +41,8 @@ class Engine:
         self.since = utc_now()
         self.events = EventHub()
         self.listening: Listening | None = None
+        self._live_ports: dict[int, str] = {}  # by number; not asked of the graph, which may be away
+        self._publishing = threading.Lock()  # so that an old list of channels never comes after a newer one
         self._opened = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -134,26 +137,23 @@ class Engine:
         }
 
     def _channels_changed(self) -> None:
-        channels = self.table.list()
-        if self.listening is not None:
-            self.listening.set_channels([_listened(channel) for channel in channels])
+        with self._publishing:
+            channels = self.table.list()
+            if self.listening is not None:
+                self.listening.set_channels([_listened(channel) for channel in channels])
         self.events.publish("channels", count=len(channels))
 
     def _listening_counts(self) -> dict[str, int]:
         return self.listening.counts() if self.listening else {}
 
-    def _live_opened(self, _stream: LiveStream) -> None:
-        self.table.ports_changed(LIVE_STREAMS, self._live_ports(), _LIVE)
+    def _live_opened(self, stream: LiveStream) -> None:
+        self._live_ports[stream.info.number] = stream.info.port
+        self.table.ports_changed(LIVE_STREAMS, tuple(self._live_ports.values()), _LIVE)
 
     def _live_closed(self, stream: LiveStream) -> None:
-        gone = stream.info.port
+        self._live_ports.pop(stream.info.number, None)
         self.archiving.ring_closed(stream.ring)
-        self.table.ports_changed(
-            LIVE_STREAMS, tuple(port for port in self._live_ports() if port != gone), _LIVE
-        )
-
-    def _live_ports(self) -> tuple[str, ...]:
-        return tuple(port for port in self.graph.ports() if port.startswith(f"{LIVE_STREAMS}:out_"))
+        self.table.ports_changed(LIVE_STREAMS, tuple(self._live_ports.values()), _LIVE)
 
 
 def _listened(channel: Channel) -> ListenedChannel:

@@ -155,6 +155,10 @@ class EngineClient:
         return connection, connection.makefile("rb")
 
     def _unavailable(self, do: str, error: BaseException) -> EngineUnavailableError:
+        if isinstance(error, TimeoutError):
+            return EngineUnavailableError(
+                f"the engine of {self._home} did not answer {do!r} within {self._timeout_s:g} s, and may still be at it"
+            )
         because = getattr(error, "strerror", None) or error
         return EngineUnavailableError(
             f"no engine of {self._home} answered {do!r} ({because}); start it with `./tidzam start engine`"

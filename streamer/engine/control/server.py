@@ -140,7 +140,13 @@ class ControlServer:
                 )
                 with self._lock:
                     self._connections[connection] = thread
-                thread.start()
+                try:
+                    thread.start()
+                except RuntimeError:  # the system has no thread to give
+                    with self._lock:
+                        del self._connections[connection]
+                    self._room.release()
+                    _refuse(connection)
 
     def _serve(self, connection: socket.socket) -> None:
         try:
@@ -198,7 +204,10 @@ class ControlServer:
             pass
         finally:
             if not self._stopping.is_set():
-                self._on_lease_end(prefix)
+                try:
+                    self._on_lease_end(prefix)
+                except TidzamError as error:
+                    _LOG.error("what %s opened could not all be ended: %s", prefix, error)
 
 
 def _refuse(connection: socket.socket) -> None:

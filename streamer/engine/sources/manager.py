@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import queue
 import random
@@ -232,9 +231,13 @@ class SourceManager:
                 and not entry.supervisor.specification.is_permanent
             ]
         for name in owned:
-            with contextlib.suppress(SourceError):  # somebody else was quicker
+            try:
                 self.remove(name)
                 gone.append(name)
+            except SourceError:  # somebody else was quicker
+                continue
+            except TidzamError as error:  # one that hangs must not keep the others playing
+                _LOG.error("source %s of an owner that is gone: %s", name, error)
         return gone
 
     def seek(self, name: str, date: str) -> dict[str, Any]:

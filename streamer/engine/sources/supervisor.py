@@ -269,8 +269,7 @@ class SourceSupervisor:
         if self.state not in (SourceState.FAILED, SourceState.STOPPING):
             self._machine.step(SourceState.STOPPING, "it was removed")
         try:
-            if self._ports.ports:
-                self._context.tell_ports(self.specification, ())
+            self._context.tell_ports(self.specification, ())  # also where its ports failed to come back
             self._ports.close()
         except TidzamError as error:
             _LOG.error("source %s: its ports could not be closed: %s", self.name, error)
