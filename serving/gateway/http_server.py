@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from flask import Flask
@@ -46,6 +48,11 @@ def _refusal_text(error: Any) -> str:
     return json.dumps({"error": f"{error.reason}: {error.body}", "code": code})
 
 
-def keep_bodies_in(folder: str) -> None:
+@contextmanager
+def bodies_kept_in(folder: str) -> Iterator[None]:
     """Where waitress keeps a body while it arrives: with us, and not on a /tmp that may be memory."""
-    tempfile.tempdir = folder
+    before, tempfile.tempdir = tempfile.tempdir, folder
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before

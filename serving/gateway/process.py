@@ -9,7 +9,7 @@ import click
 
 from serving.gateway.app import create_gateway_app
 from serving.gateway.hearing import GatewayCore
-from serving.gateway.http_server import GatewayServer, keep_bodies_in
+from serving.gateway.http_server import GatewayServer, bodies_kept_in
 from tidzam_platform.access import INITIAL_FILE
 from tidzam_platform.cli.output import print_json, remarks
 from tidzam_platform.home import make_home_folder
@@ -42,7 +42,6 @@ def serve_http(
     settings = settings or load_settings()
     make_home_folder(settings.home)
     core = GatewayCore(settings)
-    keep_bodies_in(str(core.spool))
     how = settings.gateway
     server = GatewayServer(
         create_gateway_app(settings, core=core),
@@ -51,7 +50,7 @@ def serve_http(
         port=how.port if port is None else port,
     )
     try:
-        with StopSignals() as stop_signals:
+        with bodies_kept_in(str(core.spool)), StopSignals() as stop_signals:
             server.start()
             _say_where(server.address, settings, as_json=as_json)
             _LOG.info("%s: stopping", stop_signals.wait().name)

@@ -7,7 +7,7 @@ import logging
 
 import click
 
-from serving.gateway.http_server import keep_bodies_in
+from serving.gateway.http_server import bodies_kept_in
 from streamer.web.app import WebApp
 from streamer.web.core import WebCore
 from streamer.web.server import WebServer
@@ -44,7 +44,6 @@ def serve_web(
     settings = settings or load_settings()
     make_home_folder(settings.home)
     core = WebCore(settings)
-    keep_bodies_in(str(core.gateway.spool))
     app = WebApp(core, lambda: server.websockets)
     how = settings.web
     server = WebServer(
@@ -54,7 +53,7 @@ def serve_web(
         port=how.port if port is None else port,
     )
     try:
-        with StopSignals() as stop_signals:
+        with bodies_kept_in(str(core.gateway.spool)), StopSignals() as stop_signals:
             core.start()
             server.start()
             _say_where(server.address, settings, as_json=as_json)
