@@ -51,6 +51,7 @@ class ToneSite:
     def __exit__(self, *_error: object) -> None:
         self._stop.set()
         self._thread.join()
+        del self.rings  # their memory can be unmapped
 
     def _run(self) -> None:
         began_s = time.monotonic()
@@ -95,7 +96,6 @@ def listening_site(
             yield listening, site, mixer
         finally:
             listening.stop()
-            del site.rings
 
 
 class Listener:
