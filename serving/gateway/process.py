@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 
 import click
@@ -13,6 +12,7 @@ from serving.gateway.http_server import GatewayServer, bodies_kept_in
 from tidzam_platform.access import INITIAL_FILE
 from tidzam_platform.cli.output import print_json, remarks
 from tidzam_platform.home import make_home_folder
+from tidzam_platform.operations.ports import is_loopback
 from tidzam_platform.operations.termination import StopSignals
 from tidzam_platform.settings import Settings, load_settings
 
@@ -65,16 +65,8 @@ def _say_where(address: str, settings: Settings, *, as_json: bool) -> None:
         print_json({"address": address})
     else:
         click.echo(f"the gateway answers at http://{address}/api/v1/docs; Ctrl-C stops")
-    if not _is_loopback(address):
+    if not is_loopback(address):
         remarks.print(
             "other machines may be able to reach it: hearing and looking want no password (docs/gateway.md)"
         )
     remarks.print(f"the token for promote and rollback lies in {settings.home / 'secrets' / INITIAL_FILE}")
-
-
-def _is_loopback(address: str) -> bool:
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

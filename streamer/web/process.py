@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 
 import click
@@ -14,6 +13,7 @@ from streamer.web.server import WebServer
 from tidzam_platform.access import INITIAL_FILE
 from tidzam_platform.cli.output import print_json, remarks
 from tidzam_platform.home import make_home_folder
+from tidzam_platform.operations.ports import is_loopback
 from tidzam_platform.operations.termination import StopSignals
 from tidzam_platform.settings import Settings, load_settings
 
@@ -72,16 +72,8 @@ def _say_where(address: str, settings: Settings, *, as_json: bool) -> None:
         click.echo(
             f"listen at http://{address}/listen, programs at http://{address}/api/v1/docs; Ctrl-C stops"
         )
-    if not _is_loopback(address) and settings.web.anonymous_may_listen:
+    if not is_loopback(address) and settings.web.anonymous_may_listen:
         remarks.print(
             "other machines may be able to reach it: looking and listening want no token (docs/web.md)"
         )
     remarks.print(f"a token of role own lies in {settings.home / 'secrets' / INITIAL_FILE} (docs/tokens.md)")
-
-
-def _is_loopback(address: str) -> bool:
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -19,7 +19,7 @@ from tidzam_platform.errors import DecodingError, MissingSystemPartError
 # No byte in or out for so long: it hangs, on a dead network file system for instance.
 STALL_S: Final = 60.0
 MAX_ERROR_BYTES: Final = 4096
-_PIPE_BYTES: Final = 1 << 20  # of Linux's default of 64 KiB a second of 30 channels needs 90
+PIPE_BYTES: Final = 1 << 20  # of Linux's default of 64 KiB a second of 30 channels needs 90
 _KILLED_S: Final = 5.0
 _DRAIN_BYTES: Final = 1 << 16
 
@@ -40,6 +40,12 @@ def program(name: str) -> str:
             f"{name} is not installed, and audio needs it: apt-get install ffmpeg (Debian, Ubuntu)"
         )
     return found
+
+
+def widen(pipe: int, size_bytes: int = PIPE_BYTES) -> None:
+    """Let a pipe hold more than Linux's 64 KiB where we may: users have a limit for all their pipes together."""
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, size_bytes)
 
 
 class Child:
@@ -95,8 +101,7 @@ class Child:
             os.set_blocking(handle, False)
             self._poll.register(handle, events)
             if handle != self._stderr:
-                with contextlib.suppress(OSError):  # users have a limit for all their pipes together
-                    fcntl.fcntl(handle, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+                widen(handle)
 
     def __enter__(self) -> Self:
         return self

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import select
 import signal
@@ -13,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final, Self
 
 from tidzam_platform.audio.children import spawn
-from tidzam_platform.audio.ffmpeg import MAX_ERROR_BYTES, program
+from tidzam_platform.audio.ffmpeg import MAX_ERROR_BYTES, program, widen
 
 _READ_BYTES: Final = 1 << 16
 _READ_AT_ONCE: Final = 1 << 20  # of output, in one call
@@ -47,8 +46,7 @@ class EncoderProcess:
         self._stdin, self._stdout, self._stderr = (-1 if pipe is None else pipe.fileno() for pipe in pipes)
         for handle in (self._stdin, self._stdout, self._stderr):
             os.set_blocking(handle, False)
-        with contextlib.suppress(OSError):  # users have a limit for all their pipes together
-            fcntl.fcntl(self._stdin, fcntl.F_SETPIPE_SZ, pipe_bytes)
+        widen(self._stdin, pipe_bytes)
         self._unsent: deque[memoryview] = deque()
         self._ends_input = False
         self._errors = bytearray()

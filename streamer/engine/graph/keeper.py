@@ -16,7 +16,7 @@ from streamer.engine.graph.compiled import compiled
 from streamer.engine.graph.interface import Connection, PortKind, valid_source_client
 from streamer.engine.graph.jack_graph import JackGraph
 from streamer.engine.graph.jackd import server_name
-from streamer.engine.graph.kept_clients import KeptBundle, KeptClient, KeptInputs, KeptSource
+from streamer.engine.graph.kept_clients import Kept, KeptBundle, KeptClient, KeptInputs, KeptSource
 from streamer.engine.graph.listeners import Listeners
 from streamer.engine.graph.remembered import RememberedConnections
 from streamer.engine.graph.server_life import ServerLife
@@ -200,7 +200,7 @@ class GraphKeeper:
 
     # What kept clients need.
 
-    def forget(self, client: KeptClient) -> None:
+    def forget(self, client: Kept[Any]) -> None:
         """A client is closed."""
         with self.client_lock:
             if client in self._clients:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from streamer.engine.graph.clients import BundleClient, InputsClient, SourceClient
 from streamer.engine.graph.interface import BoundSlot, input_port, output_port
@@ -14,19 +15,16 @@ if TYPE_CHECKING:
     from streamer.engine.graph.keeper import GraphKeeper
 
 
-class KeptSource:
-    """See ``interface.GraphSource``."""
+Client = TypeVar("Client", SourceClient, BundleClient, InputsClient)
 
-    def __init__(self, keeper: GraphKeeper, name: str, ring: SourceRing) -> None:
+
+class Kept(ABC, Generic[Client]):
+    """What all of them share: a client of the present life of JACK, if it has been made."""
+
+    def __init__(self, keeper: GraphKeeper, name: str) -> None:
         self.name = name
-        self.ports = tuple(output_port(name, number) for number in range(1, ring.channels + 1))
         self._keeper = keeper
-        self._ring = ring
-        self._client: SourceClient | None = None
-
-    def make(self, graph: JackGraph) -> None:
-        """Make it in a new graph."""
-        self._client = graph.open_source(self.name, self._ring)
+        self._client: Client | None = None
 
     @property
     def is_made(self) -> bool:
@@ -37,27 +35,42 @@ class KeptSource:
         """The graph is gone, and what was made in it."""
         self._client = None
 
+    @abstractmethod
     def wanted_ports(self) -> set[str]:
         """Ports that are there whenever the server is."""
-        return set(self.ports)
 
     def close(self) -> None:
-        """See ``interface.GraphSource``."""
+        """See ``interface``."""
         with self._keeper.client_lock:
             if self._client is not None:
                 self._client.close()
             self._keeper.forget(self)
 
 
-class KeptBundle:
+class KeptSource(Kept[SourceClient]):
+    """See ``interface.GraphSource``."""
+
+    def __init__(self, keeper: GraphKeeper, name: str, ring: SourceRing) -> None:
+        super().__init__(keeper, name)
+        self.ports = tuple(output_port(name, number) for number in range(1, ring.channels + 1))
+        self._ring = ring
+
+    def make(self, graph: JackGraph) -> None:
+        """Make it in a new graph."""
+        self._client = graph.open_source(self.name, self._ring)
+
+    def wanted_ports(self) -> set[str]:
+        """Ports that are there whenever the server is."""
+        return set(self.ports)
+
+
+class KeptBundle(Kept[BundleClient]):
     """See ``interface.GraphBundle``."""
 
     def __init__(self, keeper: GraphKeeper, name: str, size: int) -> None:
-        self.name = name
-        self._keeper = keeper
+        super().__init__(keeper, name)
         self._size = size
         self._rings: dict[int, SourceRing] = {}
-        self._client: BundleClient | None = None
 
     def make(self, graph: JackGraph) -> None:
         """Make it in a new graph."""
@@ -98,36 +111,18 @@ class KeptBundle:
         with self._keeper.client_lock:
             return tuple(output_port(self.name, number) for number in sorted(self._rings))
 
-    @property
-    def is_made(self) -> bool:
-        """Whether it is in the graph."""
-        return self._client is not None
-
-    def unmake(self) -> None:
-        """The graph is gone, and what was made in it."""
-        self._client = None
-
     def wanted_ports(self) -> set[str]:
         """Ports that are there whenever the server is."""
         return set(self.ports)
 
-    def close(self) -> None:
-        """See ``interface.GraphBundle``."""
-        with self._keeper.client_lock:
-            if self._client is not None:
-                self._client.close()
-            self._keeper.forget(self)
 
-
-class KeptInputs:
+class KeptInputs(Kept[InputsClient]):
     """See ``interface.GraphInputs``."""
 
     def __init__(self, keeper: GraphKeeper, name: str, rings: ChannelRings) -> None:
-        self.name = name
-        self._keeper = keeper
+        super().__init__(keeper, name)
         self._rings = rings
         self._bound: dict[int, BoundSlot] = {}
-        self._client: InputsClient | None = None
 
     def make(self, graph: JackGraph) -> None:
         """Make it in a new graph."""
@@ -166,25 +161,9 @@ class KeptInputs:
         with self._keeper.client_lock:
             return {slot: bound.port for slot, bound in sorted(self._bound.items())}
 
-    @property
-    def is_made(self) -> bool:
-        """Whether it is in the graph."""
-        return self._client is not None
-
-    def unmake(self) -> None:
-        """The graph is gone, and what was made in it."""
-        self._client = None
-
     def wanted_ports(self) -> set[str]:
         """Ports that are there whenever the server is."""
         return set(self.ports.values())
-
-    def close(self) -> None:
-        """See ``interface.GraphInputs``."""
-        with self._keeper.client_lock:
-            if self._client is not None:
-                self._client.close()
-            self._keeper.forget(self)
 
 
 KeptClient = KeptSource | KeptBundle | KeptInputs

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+from streamer.engine.sources.recording_folder import recording_folder
 from streamer.engine.sources.specification import SourceSpecification
 from tidzam_platform.audio.archive_names import time_zone
-from tidzam_platform.errors import SourceError
 from tidzam_platform.settings import Settings
 
 RecordingCodec = Literal["opus", "flac"]
@@ -50,17 +50,10 @@ def plan_of(specification: SourceSpecification, settings: Settings) -> Recording
     Raises:
         SourceError: its folder lies outside of the archive.
     """
-    archive = settings.archive_folder
-    folder = archive / (specification.path_database or specification.archive_name)
-    if not folder.resolve().is_relative_to(archive.resolve()):
-        raise SourceError(
-            f"source {specification.name!r}: its recordings would lie in {folder}, outside of the archive {archive}: "
-            "name a folder inside of it in path_database"
-        )
     return RecordingPlan(
         source=specification.name,
         database=specification.archive_name,
-        folder=folder,
+        folder=recording_folder(specification, settings),
         zone=time_zone(specification.zone or "UTC"),
         file_s=specification.database_file_length or settings.recording.file_s,
         bitrate_kbps=settings.recording.bitrate_kbps,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from streamer.engine.rings import layout
 from streamer.engine.rings.frames import ChannelSegment
-from streamer.engine.rings.layout import MappedRing, capacity_of, make_file, map_file, reserve
+from streamer.engine.rings.layout import MappedRing, capacity_of, make_file, reserve
 from streamer.engine.rings.source_ring import RATE_HZ
 from streamer.engine.rings.tables import entries
 from tidzam_platform.errors import AudioGraphError
@@ -28,10 +28,11 @@ class ChannelRings(MappedRing):
     which slot since which ring frame. Read it by ``ChannelReader`` or ``BlockReader``.
     """
 
+    kind = layout.CHANNELS_KIND
+
     def __init__(self, path: Path, writable: bool) -> None:
-        super().__init__(path, map_file(path, kind=layout.CHANNELS_KIND, writable=writable))
+        super().__init__(path, writable)
         self.data: NDArray[np.float32] = self.samples.reshape(self.channels, self.capacity_frames)
-        self._folder: RingFolder | None = None
         self._reserved: set[int] = set()
 
     @classmethod
@@ -44,7 +45,7 @@ class ChannelRings(MappedRing):
         path = folder.new_path("channels")
         make_file(
             path,
-            kind=layout.CHANNELS_KIND,
+            kind=cls.kind,
             channels=slots,
             capacity_frames=capacity_of(seconds, rate_hz),
             rate_hz=rate_hz,
@@ -52,31 +53,8 @@ class ChannelRings(MappedRing):
             reserve_bytes=0,
         ).close()
         rings = cls(path, writable=True)
-        rings._folder = folder
+        rings._is_ours = True
         return rings
-
-    @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open the rings of an engine to read them.
-
-        Raises:
-            EngineUnavailableError: the file is gone.
-            AudioGraphError: it is no ring of this version.
-        """
-        return cls(path, writable=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the rings; their maker also removes the file. Close the graph's inputs before."""
-        if self._folder is not None:
-            self.words[layout.W_CLOSED] = 1
-            self.path.unlink(missing_ok=True)
-            self._folder = None
 
     @property
     def slots(self) -> int:

@@ -10,7 +10,7 @@ import errno
 import mmap
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +98,10 @@ class MappedRing:
     ``words`` is the header, int64 ``[64]``; ``anchors`` int64 ``[64, 2]``; ``segments`` int64 ``[1024, 4]``.
     """
 
-    def __init__(self, path: Path, mapping: mmap.mmap) -> None:
+    kind: ClassVar[int]
+
+    def __init__(self, path: Path, writable: bool) -> None:
+        mapping = map_file(path, kind=self.kind, writable=writable)
         self.path = path
         self._mapping = mapping
         self.words: Words = np.frombuffer(mapping, np.int64, WORDS)
@@ -111,6 +114,33 @@ class MappedRing:
         self.rate_hz = int(self.words[W_RATE])
         length = int(self.words[W_NAME_BYTES])
         self.name = mapping[NAME_OFFSET : NAME_OFFSET + length].decode()
+        self._is_ours = False
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a ring of an engine to read it.
+
+        Raises:
+            EngineUnavailableError: the file is gone.
+            AudioGraphError: it is no ring of this version.
+        """
+        return cls(path, writable=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of it; its maker also removes the file. Readers that have it open may read what is left.
+
+        Close what plays or records it before.
+        """
+        if self._is_ours:
+            self.words[W_CLOSED] = 1
+            self.path.unlink(missing_ok=True)
+            self._is_ours = False
 
     @property
     def written_frames(self) -> int:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from streamer.engine.rings import layout
 from streamer.engine.rings.fences import fence
 from streamer.engine.rings.frames import Anchor, Fill, Playing, Segment, SegmentKind, utc_ns_after
-from streamer.engine.rings.layout import MappedRing, capacity_of, make_file, map_file
+from streamer.engine.rings.layout import MappedRing, capacity_of, make_file
 from streamer.engine.rings.tables import append, entries
 from tidzam_platform.errors import AudioGraphError
 
@@ -32,11 +32,12 @@ class SourceRing(MappedRing):
     ``with SourceRing.create(...) as ring`` closes it at the end. Close the graph's source before.
     """
 
+    kind = layout.SOURCE_KIND
+
     def __init__(self, path: Path, writable: bool) -> None:
-        super().__init__(path, map_file(path, kind=layout.SOURCE_KIND, writable=writable))
+        super().__init__(path, writable)
         self._data: NDArray[np.float32] = self.samples.reshape(self.capacity_frames, self.channels)
         self._partial_bytes = 0  # of a frame whose other bytes have not come yet
-        self._folder: RingFolder | None = None
 
     @classmethod
     def create(
@@ -55,7 +56,7 @@ class SourceRing(MappedRing):
         frames = capacity_of(seconds, rate_hz)
         make_file(
             path,
-            kind=layout.SOURCE_KIND,
+            kind=cls.kind,
             channels=channels,
             capacity_frames=frames,
             rate_hz=rate_hz,
@@ -63,33 +64,10 @@ class SourceRing(MappedRing):
             reserve_bytes=frames * channels * layout.BYTES_PER_SAMPLE,
         ).close()
         ring = cls(path, writable=True)
-        ring._folder = folder
+        ring._is_ours = True
         # Every page is there before the callback comes to it.
         ring.samples[:: layout.CAPACITY_STEP] = 0.0
         return ring
-
-    @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open a ring of an engine to read it.
-
-        Raises:
-            EngineUnavailableError: the file is gone.
-            AudioGraphError: it is no ring of this version.
-        """
-        return cls(path, writable=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the ring; its maker also removes the file. Readers that have it open may read what is left."""
-        if self._folder is not None:
-            self.words[layout.W_CLOSED] = 1
-            self.path.unlink(missing_ok=True)
-            self._folder = None
 
     # The feeder's side.
 

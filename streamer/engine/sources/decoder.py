@@ -24,7 +24,7 @@ from streamer.engine.rings import ENGINE_RATE_HZ
 from streamer.engine.sources.drift import Frames
 from streamer.engine.sources.wav_header import MAX_HEADER_BYTES, read_wav_header
 from tidzam_platform.audio.children import spawn
-from tidzam_platform.audio.ffmpeg import MAX_ERROR_BYTES, program
+from tidzam_platform.audio.ffmpeg import MAX_ERROR_BYTES, program, widen
 from tidzam_platform.errors import DecodingError, TidzamError
 
 _LOG = logging.getLogger(__name__)
@@ -32,7 +32,6 @@ _LOG = logging.getLogger(__name__)
 # Blocks of this length are waited for: many sources with a block each packet would keep Python busy with nothing else.
 BLOCK_FRAMES: Final = ENGINE_RATE_HZ // 10
 _SAMPLE_BYTES: Final = 4
-_PIPE_BYTES: Final = 1 << 20  # of Linux's default of 64 KiB a second of 30 channels needs 90
 _DRAIN_BYTES: Final = 1 << 16
 _END_S: Final = 5.0
 _PUMP_S: Final = 0.5
@@ -93,8 +92,7 @@ class StreamDecoder:
         self._stdout, self._stderr = self._process.stdout.fileno(), self._process.stderr.fileno()
         for handle in (self._stdout, self._stderr):
             os.set_blocking(handle, False)
-        with contextlib.suppress(OSError):  # users have a limit for all their pipes together
-            fcntl.fcntl(self._stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        widen(self._stdout)
         self._pump = None if stream is None else _Pump(stream, self._process)
         if self._pump is not None:
             self._pump.start()

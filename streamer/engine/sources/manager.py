@@ -8,7 +8,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from streamer.engine.control.events import EventHub
@@ -17,9 +16,11 @@ from streamer.engine.graph.interface import AudioGraph
 from streamer.engine.rings import RingFolder
 from streamer.engine.sources.archive_recordings import recordings_from
 from streamer.engine.sources.context import SharedCatalog, SourceContext, SourceHooks
+from streamer.engine.sources.entries import Entry, Waiting, what_comes_back
 from streamer.engine.sources.feeds import archive_zone, make_feed
 from streamer.engine.sources.inheritance import inherit
 from streamer.engine.sources.live import LiveHook, LiveStreams, PushedFeed
+from streamer.engine.sources.recording_folder import recording_folder
 from streamer.engine.sources.sources_file import KEPT_NAME, read_sources_file, write_sources_file
 from streamer.engine.sources.specification import SourceKind, SourceSpecification, parse_date
 from streamer.engine.sources.start_slots import StartSlots
@@ -34,22 +35,7 @@ Names = list[str]
 _LOG = logging.getLogger(__name__)
 _MAX_ENDED: Final = 50  # sources that have ended and stay in the list, so that one sees why
 _JOIN_S: Final = 5.0
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """A source in the list. ``beneath``: the permanent one that it stands in for, and that comes back after it."""
-
-    supervisor: SourceSupervisor
-    owner: str
-    is_kept: bool
-    beneath: _Beneath | None = None
-
-
-@dataclass(frozen=True)
-class _Beneath:
-    specification: SourceSpecification
-    is_kept: bool
+_TRY_AGAIN_S: Final = 10.0  # what could not be started, e.g. while the catalog is away
 
 
 class SourceManager:
@@ -67,6 +53,7 @@ class SourceManager:
         utc_ns: the wall clock, ns since 1970.
         chance: where back-off draws its waits from.
         resolver: who looks up names of servers.
+        try_again_s: how often what could not be started is tried again.
     """
 
     def __init__(
@@ -83,6 +70,7 @@ class SourceManager:
         utc_ns: Callable[[], int] = time.time_ns,
         chance: random.Random | None = None,
         resolver: Resolver = system_resolver,
+        try_again_s: float = _TRY_AGAIN_S,
     ) -> None:
         self.events = events or EventHub()
         self._settings = settings
@@ -102,7 +90,9 @@ class SourceManager:
         )
         self.live = LiveStreams(self._context, on_opened=on_live_opened, on_closed=on_live_closed)
         self._lock = threading.RLock()
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
+        self._unstarted: dict[str, Waiting] = {}  # by name; tried again now and then
+        self._try_again_s = try_again_s
         self._closed = False
         self._ended: queue.SimpleQueue[SourceSupervisor | None] = queue.SimpleQueue()
         self._keeper = threading.Thread(target=self._look_after_ended, name="sources", daemon=True)
@@ -135,11 +125,7 @@ class SourceManager:
         wanted = [(source, True) for source in kept]
         wanted += [(source, False) for source in of_file if source.name not in named]
         for source, is_kept in wanted:
-            try:
-                self._begin(source, is_kept=is_kept)
-            except TidzamError as error:  # the others shall play
-                _LOG.error("source %s cannot be started: %s", source.name, error)
-                self.events.publish("source_warning", source=source.name, reason=str(error))
+            self._begin_or_wait(Waiting(source, is_kept))
         return len(self._entries)
 
     def add(
@@ -174,13 +160,16 @@ class SourceManager:
                 specification = specification.model_copy(update={"is_permanent": True})
             is_kept = specification.is_permanent if keep is None else keep
             self._require_place(specification.name)
-            beneath = _what_comes_back(before, specification)
+            unstarted = self._unstarted.get(specification.name)
+            beneath = what_comes_back(before, unstarted, specification)
             entry = self._make(specification, owner, is_kept=is_kept, beneath=beneath)
             if before is not None:
                 before.supervisor.stop()
+            self._unstarted.pop(specification.name, None)
             self._entries[specification.name] = entry
             entry.supervisor.start()
-            if is_kept or (before is not None and before.is_kept and beneath is None):
+            replaced = before or unstarted
+            if is_kept or (replaced is not None and replaced.is_kept and beneath is None):
                 self._write_kept()
             return self._status_of(entry)
 
@@ -206,13 +195,17 @@ class SourceManager:
             EngineError: it does not end.
         """
         with self._lock:
-            entry = self._entry(name)
-            entry.supervisor.stop()
-            del self._entries[name]
-            if entry.beneath is not None:
-                self._begin(entry.beneath.specification, is_kept=entry.beneath.is_kept)
-            elif entry.is_kept:
+            if name in self._unstarted and name not in self._entries:
+                del self._unstarted[name]
                 self._write_kept()
+            else:
+                entry = self._entry(name)
+                entry.supervisor.stop()
+                del self._entries[name]
+                if entry.beneath is not None:
+                    self._begin_or_wait(entry.beneath)
+                elif entry.is_kept:
+                    self._write_kept()
         self.events.publish("source_removed", source=name)
 
     def remove_owned(self, owner: str, *, is_prefix: bool = False) -> Names:
@@ -310,14 +303,14 @@ class SourceManager:
         self.live.close()
         self._catalog.close()
 
-    def _entry(self, name: str) -> _Entry:
+    def _entry(self, name: str) -> Entry:
         with self._lock:
             entry = self._entries.get(name)
         if entry is None:
             raise SourceError(f"there is no source {name!r}; `./tidzam source list` shows them")
         return entry
 
-    def _status_of(self, entry: _Entry, *, with_history: bool = False) -> dict[str, Any]:
+    def _status_of(self, entry: Entry, *, with_history: bool = False) -> dict[str, Any]:
         status = entry.supervisor.status(with_history=with_history)
         stands_in = entry.beneath is not None
         return status | {"owner": entry.owner, "kept": entry.is_kept, "stands_in": stands_in}
@@ -339,14 +332,15 @@ class SourceManager:
             entry.supervisor.start()
 
     def _make(
-        self, specification: SourceSpecification, owner: str, *, is_kept: bool, beneath: _Beneath | None
-    ) -> _Entry:
+        self, specification: SourceSpecification, owner: str, *, is_kept: bool, beneath: Waiting | None
+    ) -> Entry:
         kind, feed = make_feed(specification, self._context, utc_now())
         if kind is SourceKind.ARCHIVE:  # what is in the archive is not written to it once more
             specification = specification.model_copy(update={"record": False})
-        _require_archive_folder(specification, self._settings)
+        if specification.record or specification.path_database is not None:
+            recording_folder(specification, self._settings)  # refuses one outside of the archive
         supervisor = SourceSupervisor(specification, kind, feed, self._context, on_end=self._ended.put)
-        return _Entry(supervisor, owner, is_kept, beneath)
+        return Entry(supervisor, owner, is_kept, beneath)
 
     def _write_kept(self) -> None:
         """Write what is there for good, also what something else stands in for just now."""
@@ -356,42 +350,47 @@ class SourceManager:
                 kept.append(entry.beneath.specification)
             elif entry.is_kept:
                 kept.append(entry.supervisor.specification)
+        kept += [waiting.specification for waiting in self._unstarted.values() if waiting.is_kept]
         write_sources_file(self._settings.home / KEPT_NAME, kept)
 
+    def _begin_or_wait(self, wanted: Waiting) -> None:
+        """Start a source; one that cannot be started now is tried again, and stays in the file, and others play."""
+        source = wanted.specification
+        try:
+            self._begin(source, is_kept=wanted.is_kept)
+        except TidzamError as error:
+            if source.name in self._unstarted:
+                return
+            self._unstarted[source.name] = wanted
+            _LOG.error("source %s cannot be started, it is tried again: %s", source.name, error)
+            self.events.publish("source_warning", source=source.name, reason=str(error))
+        else:
+            self._unstarted.pop(source.name, None)
+
     def _look_after_ended(self) -> None:
-        """Bring back what an ended source stood in for, and keep the list of ended ones short."""
-        while (supervisor := self._ended.get()) is not None:
+        """Bring back what an ended source stood in for and what could not be started, and forget old ended ones."""
+        while True:
+            try:
+                supervisor = self._ended.get(timeout=self._try_again_s)
+            except queue.Empty:
+                self._try_unstarted()
+                continue
+            if supervisor is None:
+                return
             with self._lock:
                 entry = self._entries.get(supervisor.name)
                 if self._closed or entry is None or entry.supervisor is not supervisor:
                     continue
-                try:
-                    if entry.beneath is not None:
-                        self._begin(entry.beneath.specification, is_kept=entry.beneath.is_kept)
-                    self._forget_oldest_ended()
-                except TidzamError as error:
-                    _LOG.error("source %s: what it stood in for cannot come back: %s", supervisor.name, error)
+                if entry.beneath is not None:
+                    self._begin_or_wait(entry.beneath)
+                self._forget_oldest_ended()
+
+    def _try_unstarted(self) -> None:
+        with self._lock:
+            for wanted in () if self._closed else tuple(self._unstarted.values()):
+                self._begin_or_wait(wanted)
 
     def _forget_oldest_ended(self) -> None:
         ended = [name for name, entry in self._entries.items() if entry.supervisor.has_ended]
         for name in ended[: max(0, len(ended) - _MAX_ENDED)]:
             del self._entries[name]
-
-
-def _what_comes_back(before: _Entry | None, specification: SourceSpecification) -> _Beneath | None:
-    """What comes back when the new source ends: the permanent one that it replaces, unless it is permanent itself."""
-    if before is None or specification.is_permanent:
-        return None
-    if before.beneath is not None:
-        return before.beneath
-    if before.supervisor.specification.is_permanent:
-        return _Beneath(before.supervisor.specification, before.is_kept)
-    return None
-
-
-def _require_archive_folder(specification: SourceSpecification, settings: Settings) -> None:
-    """SourceError if recordings would lie outside of the archive."""
-    if specification.record or specification.path_database is not None:
-        from streamer.engine.recording.plan import plan_of  # it knows specifications: not at the top
-
-        plan_of(specification, settings)

@@ -234,6 +234,40 @@ class TestRestart:
             assert manager.start() == 2
             assert manager.status("b")["specification"]["nb_channels"] == 3
 
+    def test_what_cannot_be_started_is_kept_and_comes_back(
+        self, ring_folder: RingFolder, stepped_graph: ClockGraph, settings: Settings
+    ) -> None:
+        with SourceManager(stepped_graph, ring_folder, settings) as manager:
+            manager.add({"name": "first", "live": True}, keep=True)
+            manager.add({"name": "second", "live": True}, keep=True)
+        few = settings.model_copy(update={"sources": SourcesSettings(max_sources=1)})
+        with SourceManager(stepped_graph, ring_folder, few, try_again_s=0.05) as manager:
+            assert manager.start() == 1
+            manager.add({"name": "first", "live": True, "nb_channels": 2}, keep=True)
+            kept = json.loads((settings.home / "sources.json").read_text())
+            assert "second" in json.dumps(kept)
+            manager.remove("first")
+            wait_for(
+                lambda: [status["name"] for status in manager.list()] == ["second"], "there is room for it"
+            )
+        with SourceManager(stepped_graph, ring_folder, few, try_again_s=0.05) as manager:
+            assert manager.start() == 1
+            assert manager.status("second")["kept"]
+
+    def test_what_could_not_be_started_can_be_removed(
+        self, ring_folder: RingFolder, stepped_graph: ClockGraph, settings: Settings
+    ) -> None:
+        with SourceManager(stepped_graph, ring_folder, settings) as manager:
+            manager.add({"name": "first", "live": True}, keep=True)
+            manager.add({"name": "second", "live": True}, keep=True)
+        few = settings.model_copy(update={"sources": SourcesSettings(max_sources=1)})
+        with SourceManager(stepped_graph, ring_folder, few) as manager:
+            manager.start()
+            manager.remove("second")
+            with pytest.raises(SourceError, match="no source 'second'"):
+                manager.remove("second")
+        assert "second" not in (settings.home / "sources.json").read_text()
+
     def test_a_file_that_cannot_be_read_is_said_and_nothing_starts(
         self, ring_folder: RingFolder, stepped_graph: ClockGraph, settings: Settings
     ) -> None:
