@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.parts import SKIP_REASON, require_part
 from tests.support.postgresql import PostgresqlServer, running_postgresql
-from tests.support.small_site import TrainedHome, train_home
+from tests.support.small_site import TrainedHome, train_home_once
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.settings import CONFIG_FILE_VARIABLE, Settings, load_settings
 
@@ -61,9 +61,14 @@ def catalog(catalog_url: str) -> Iterator[Catalog]:
 
 @pytest.fixture(scope="session")
 def trained_home(tmp_path_factory: pytest.TempPathFactory) -> TrainedHome:
-    """A home with a small trained generation; not to be changed by tests, see ``trained_copy``."""
+    """A home with a small trained generation; not to be changed by tests, see ``trained_copy``.
+
+    Trained once, by whichever process of pytest-xdist needs it first; each has a copy of its own.
+    """
     require_part("ffmpeg")
-    return train_home(tmp_path_factory.mktemp("trained"))
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return train_home_once(shared / "trained_once", tmp_path_factory.mktemp("trained") / "home")
 
 
 @pytest.fixture

@@ -14,16 +14,19 @@ from tidzam_platform.classifiers.training import Epoch
 from tidzam_platform.errors import TrainingError
 from tidzam_platform.files import exclusive
 from tidzam_platform.home import Home
+from tidzam_platform.operations.termination import stop_held_back
 
 log = logging.getLogger("tidzam.classifiers")
 
 
 class ProgressLog(Watcher):
-    """Says in the log how training goes on."""
+    """Says in the log how training goes on. Dagster writes each line to its database, which a stop must not cut off."""
 
+    @stop_held_back()
     def clips_to_decode(self, total: int) -> None:  # noqa: D102
         log.info("decoding %d clips", total)
 
+    @stop_held_back()
     def epoch_ended(self, epoch: Epoch, of: int) -> None:  # noqa: D102
         validation = (
             "on both sides" if epoch.validation_loss is None else f"validation {epoch.validation_loss:.3f}"

@@ -31,7 +31,11 @@ def test_ctrl_c_stops_a_training_without_a_traceback(trained_copy: TrainedHome, 
         try:
             wait_for(lambda: heard in log.read_text() or process.poll() is not None, heard, 60)
             process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 130, log.read_text()
+            try:
+                code = process.wait(60)
+            except subprocess.TimeoutExpired:
+                pytest.fail(f"it does not end; it said {log.read_text()}")
+            assert code == 130, log.read_text()
         finally:
             process.kill()
     assert log.read_text().strip().endswith("tidzam: stopped")

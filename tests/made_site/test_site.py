@@ -87,7 +87,14 @@ def test_the_same_seed_gives_the_same_files_elsewhere(site_folder: Path, tmp_pat
 
 @pytest.mark.parametrize(
     "point",
-    ["made_site.recording:2", "made_site.clip:5", "made_site.staged", "made_site.moved", "made_site.moved:2"],
+    [
+        "made_site.clip:5",
+        "made_site.moved",
+        *(
+            pytest.param(point, marks=pytest.mark.long)
+            for point in ("made_site.recording:2", "made_site.staged", "made_site.moved:2")
+        ),
+    ],
 )
 def test_a_making_that_is_killed_shows_nothing_partial_and_is_completed(
     point: str, site_folder: Path, tmp_path: Path

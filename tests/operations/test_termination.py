@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tidzam_platform.operations.termination import StopSignals, Terminated, sigterm_like_ctrl_c
+from tidzam_platform.operations.termination import (
+    StopSignals,
+    Terminated,
+    sigterm_like_ctrl_c,
+    stop_held_back,
+)
 
 
 def test_sigterm_comes_out_as_terminated_after_what_stands_in_finally() -> None:
@@ -51,6 +56,33 @@ def test_sigterm_is_told_though_a_library_gives_both_signals_one_handler() -> No
 
     with pytest.raises(Terminated):
         command()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_that_is_held_back_comes_afterwards(number: signal.Signals) -> None:
+    done: list[str] = []
+    handlers = []
+
+    @sigterm_like_ctrl_c()
+    def command() -> None:
+        handlers.append(signal.getsignal(number))
+        try:
+            with stop_held_back():
+                signal.raise_signal(number)
+                done.append("whole")
+            done.append("never")
+        finally:
+            handlers.append(signal.getsignal(number))
+
+    with pytest.raises(KeyboardInterrupt):
+        command()
+    assert done == ["whole"]
+    assert handlers[0] is handlers[1]
+
+
+def test_where_no_stop_came_nothing_comes_afterwards() -> None:
+    with stop_held_back():
+        pass
 
 
 def test_in_another_thread_it_does_nothing() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,12 +37,28 @@ def last_line(text: str) -> dict[str, Any]:
     return answer
 
 
-def train_home(folder: Path) -> TrainedHome:
-    """Make the site, import its labels and run a generation, through the command line."""
+def train_home_once(folder: Path, copy: Path) -> TrainedHome:
+    """Make the site, import its labels and run a generation, through the command line; or take what another made.
+
+    Safe to be called by several processes at once: the others wait for the first. The home is ``copy``, the caller's
+    own; the site is everybody's.
+    """
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        answer = folder / "answer.json"
+        if not answer.exists():
+            answer.write_text(json.dumps(_train(folder)))
+        site = make_site(folder / "site", size=SIZE)  # it is there: nothing is made
+        text = answer.read_text().replace(str(folder / "home"), str(copy))
+        return TrainedHome(shutil.copytree(folder / "home", copy), site, json.loads(text))
+
+
+def _train(folder: Path) -> dict[str, Any]:
     site = make_site(folder / "site", size=SIZE)
     home = folder / "home"
     imported = run_here(["dataset", "import", site.labels_file, "--annotator", "truth", "--json"], home)
     assert imported.returncode == 0, imported.stderr
     made = run_here(["generation", "run", "--json"], home, env=TINY_TRAINING)
     assert made.returncode == 0, made.stderr
-    return TrainedHome(home, site, last_line(made.stdout))
+    return last_line(made.stdout)

@@ -45,6 +45,29 @@ def sigterm_like_ctrl_c() -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
+@contextmanager
+def stop_held_back() -> Iterator[None]:
+    """SIGINT and SIGTERM wait until the context ends, and come then: what is short is not cut off in the middle.
+
+    For code of others that takes an interrupt badly: SQLAlchemy gives connections back in callbacks of the garbage
+    collector, where an exception is printed and lost. Outside the main thread it does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    before = {number: signal.getsignal(number) for number in _STOPPING}
+    try:
+        for number in _STOPPING:
+            signal.signal(number, lambda arrived, _frame: held.append(arrived))
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if held:
+            signal.raise_signal(held[0])
+
+
 class StopSignals:
     """SIGTERM and SIGINT while a server runs: they end ``wait`` and nothing else. A context, in the main thread.
 

@@ -61,7 +61,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], list[Pa
     return train, [write(folder / "eval.tfrecord", clips(120, seed=9))]
 
 
-@pytest.mark.parametrize("model", sorted(MODELS))
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(name, marks=[pytest.mark.long] if name == "lstm" else []) for name in sorted(MODELS)],
+)
 def test_each_model_learns_classes_that_can_be_told_apart(
     model: str, files: tuple[list[Path], list[Path]]
 ) -> None:

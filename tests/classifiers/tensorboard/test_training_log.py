@@ -47,6 +47,7 @@ def test_each_stage_is_a_run_with_its_losses_and_learning_rate(logged: Logged) -
     assert 0 <= chosen[1].learning_rate < chosen[0].learning_rate < 5e-3, "after the warm-up it falls"
 
 
+@pytest.mark.long  # resuming itself is tested every day
 def test_killed_in_either_stage_and_resumed_no_point_comes_twice(logged: Logged, tmp_path: Path) -> None:
     settings = quick_settings(tmp_path)
     folder = settings.tensorboard_folder / FINGERPRINT

@@ -43,9 +43,11 @@ def made_clips(
     return clips
 
 
+QUICK = TrainingSettings(max_epochs=5, patience=5, windows_per_epoch=256, batch_size=32, learning_rate=5e-3)
+"""Settings of a training that takes seconds."""
+
+
 @pytest.fixture
 def quick() -> TrainingSettings:
-    """Settings of a training that takes seconds."""
-    return TrainingSettings(
-        max_epochs=5, patience=5, windows_per_epoch=256, batch_size=32, learning_rate=5e-3
-    )
+    """``QUICK``."""
+    return QUICK

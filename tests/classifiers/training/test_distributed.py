@@ -82,17 +82,26 @@ def checkpoint_of(folder: Path, worker: int) -> Checkpoint | None:
 
 
 @dataclass(frozen=True)
-class KilledAndRestarted:
-    """What two workers did of which one was killed after the first epoch, and what they did when started again."""
+class Whole:
+    """What two workers did."""
 
     folder: Path
-    killed: list[Ended]
-    kept: Checkpoint | None
-    restarted: list[Ended]
+    ended: list[Ended]
 
     def result(self, worker: int) -> dict[str, Any]:
         with np.load(self.folder / f"worker{worker}.npz", allow_pickle=False) as arrays:
             return dict(arrays)
+
+
+@dataclass(frozen=True)
+class KilledAndRestarted(Whole):
+    """What two workers did when started again after one was killed at the end of the first epoch.
+
+    ``killed``: what they did before; ``kept``: the checkpoint of then.
+    """
+
+    killed: list[Ended]
+    kept: Checkpoint | None
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +110,14 @@ def killed_and_restarted(tmp_path_factory: pytest.TempPathFactory) -> KilledAndR
     killed = run_two(folder, {1: "training.epoch:1"})
     kept = checkpoint_of(folder, 0)
     shutil.copytree(folder / "checkpoints0", folder / "after_the_kill")
-    return KilledAndRestarted(folder, killed, kept, run_two(folder))
+    return KilledAndRestarted(folder, run_two(folder), killed, kept)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """Two workers from beginning to end."""
+    folder = tmp_path_factory.mktemp("whole")
+    return Whole(folder, run_two(folder))
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +125,7 @@ def alone() -> dict[str, Any]:
     return result_of(*train(QUICK))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_the_loss_of_a_worker_is_told_and_its_last_epoch_is_kept(
     killed_and_restarted: KilledAndRestarted,
@@ -125,14 +142,23 @@ def test_the_loss_of_a_worker_is_told_and_its_last_epoch_is_kept(
 
 
 @pytest.mark.timeout(900)
+def test_two_workers_learn_what_one_learns(whole: Whole, alone: dict[str, Any]) -> None:
+    assert [ended.code for ended in whole.ended] == [0, 0], whole.ended
+    for worker in (0, 1):
+        _assert_alike(whole.result(worker), alone)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
 def test_two_workers_learn_what_one_learns_though_one_was_killed_between(
     killed_and_restarted: KilledAndRestarted, alone: dict[str, Any]
 ) -> None:
-    assert [ended.code for ended in killed_and_restarted.restarted] == [0, 0], killed_and_restarted.restarted
+    assert [ended.code for ended in killed_and_restarted.ended] == [0, 0], killed_and_restarted.ended
     for worker in (0, 1):
         _assert_alike(killed_and_restarted.result(worker), alone)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_one_worker_can_go_on_alone(
     killed_and_restarted: KilledAndRestarted, alone: dict[str, Any], tmp_path: Path
@@ -145,21 +171,17 @@ def test_one_worker_can_go_on_alone(
 
 
 @pytest.mark.timeout(900)
-def test_workers_end_with_equal_weights_and_only_the_leading_one_writes_checkpoints(
-    killed_and_restarted: KilledAndRestarted,
-) -> None:
-    leading, other = (killed_and_restarted.result(worker) for worker in (0, 1))
+def test_workers_end_with_equal_weights_and_only_the_leading_one_writes_checkpoints(whole: Whole) -> None:
+    leading, other = (whole.result(worker) for worker in (0, 1))
     for name, values in leading.items():
         np.testing.assert_array_equal(other[name], values, err_msg=name)
-    assert checkpoint_of(killed_and_restarted.folder, 0) is not None
-    assert not (killed_and_restarted.folder / "checkpoints1").exists()
+    assert checkpoint_of(whole.folder, 0) is not None
+    assert not (whole.folder / "checkpoints1").exists()
 
 
 @pytest.mark.timeout(900)
-def test_all_workers_refuse_to_train_different_things(killed_and_restarted: KilledAndRestarted) -> None:
-    notes = [
-        json.loads((killed_and_restarted.folder / f"worker{worker}.json").read_text()) for worker in (0, 1)
-    ]
+def test_all_workers_refuse_to_train_different_things(whole: Whole) -> None:
+    notes = [json.loads((whole.folder / f"worker{worker}.json").read_text()) for worker in (0, 1)]
     assert notes[0] == notes[1]
     assert "would train something else" in notes[0]["refusal"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.classifiers.training.conftest import CLASSES, TINY, made_clips
+from tests.classifiers.training.conftest import CLASSES, QUICK, TINY, made_clips
 from tidzam_platform.classifiers.evaluation import evaluate_tree
 from tidzam_platform.classifiers.trained_tree import TrainedTree
 from tidzam_platform.classifiers.training import Epoch, Resumable, fit_tree
@@ -39,8 +39,16 @@ def fit(
     return fit_tree(TREE, made_clips(), TINY, settings, DECISION, on_epoch=on_epoch, resumable=resumable)
 
 
-def test_a_tree_learns_what_can_be_learnt_and_is_kept(quick: TrainingSettings, tmp_path: Path) -> None:
-    tree, history = fit(quick)
+@pytest.fixture(scope="module")
+def trained() -> tuple[TrainedTree, list[Epoch]]:
+    """Trained in one go."""
+    return fit(QUICK)
+
+
+def test_a_tree_learns_what_can_be_learnt_and_is_kept(
+    trained: tuple[TrainedTree, list[Epoch]], tmp_path: Path
+) -> None:
+    tree, history = trained
     tested = [clip for clip in made_clips() if clip.side == "test"]
     assert evaluate_tree(tree, tested).macro_f1 > 0.9
     losses = [epoch.validation_loss for epoch in history if epoch.validation_loss is not None]
@@ -54,10 +62,19 @@ def test_a_tree_learns_what_can_be_learnt_and_is_kept(quick: TrainingSettings, t
     assert again.spec == tree.spec
 
 
-def test_trained_twice_or_killed_and_resumed_it_is_the_same(quick: TrainingSettings, tmp_path: Path) -> None:
-    first, history = fit(quick)
+@pytest.mark.parametrize(
+    "kills",
+    [
+        pytest.param((2,), id="in the first stage"),
+        pytest.param((2, 4), id="in both stages", marks=pytest.mark.long),
+    ],
+)
+def test_trained_twice_or_killed_and_resumed_it_is_the_same(
+    quick: TrainingSettings, trained: tuple[TrainedTree, list[Epoch]], tmp_path: Path, kills: tuple[int, ...]
+) -> None:
+    first, history = trained
     resumable = Resumable(tmp_path, "x")
-    for epochs in (2, 4):  # in the first stage, then in the second
+    for epochs in kills:
         with pytest.raises(KilledError):
             fit(quick, resumable, kill_after=epochs)
     resumed, resumed_history = fit(quick, resumable)
@@ -70,18 +87,19 @@ def test_a_checkpoint_of_other_ingredients_is_not_used(quick: TrainingSettings, 
     with pytest.raises(KilledError):
         fit(quick, Resumable(tmp_path, "x"), kill_after=1)
     numbers: list[int] = []
-    fit_tree(
-        TREE,
-        made_clips(),
-        TINY,
-        quick.model_copy(update={"max_epochs": 1}),
-        DECISION,
-        on_epoch=lambda epoch: numbers.append(epoch.number),
-        resumable=Resumable(tmp_path, "y"),
-    )
-    assert numbers == [1, 1]  # chosen, then refitted
+
+    def on_epoch(epoch: Epoch) -> None:
+        numbers.append(epoch.number)
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        fit_tree(
+            TREE, made_clips(), TINY, quick, DECISION, on_epoch=on_epoch, resumable=Resumable(tmp_path, "y")
+        )
+    assert numbers == [1]
 
 
+@pytest.mark.long  # tests of one expert train one with a trunk of its own every day
 def test_an_expert_may_bring_a_trunk_of_its_own(quick: TrainingSettings) -> None:
     experts = (TREE.experts[0], ExpertSpec("animal", TREE.experts[1].outputs, trunk="own"))
     tree, _ = fit_tree(TreeSpec(experts), made_clips(), TINY, quick, DECISION)

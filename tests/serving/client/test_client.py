@@ -160,6 +160,7 @@ def test_the_deadline_holds_while_the_server_is_stopped_and_answers_are_right_af
         np.testing.assert_allclose(client.predict(audio).scores, expected, atol=1e-5)
 
 
+@pytest.mark.long  # test_resilience does it with eight callers every day
 def test_a_client_recovers_when_its_server_is_killed_and_started_again(tmp_path, exported):
     repository = ModelRepository(tmp_path / "models")
     with repository.staging() as staged:

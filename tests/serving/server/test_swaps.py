@@ -306,6 +306,7 @@ def test_before_the_first_version_requests_are_not_found(client):
         client.predict(some_audio(1))
 
 
+@pytest.mark.long
 def test_unloaded_versions_leave_no_memory_and_no_files_behind(repository, publish):
     """A dozen swaps after the first few take no more than a handful of megabytes."""
     import psutil
