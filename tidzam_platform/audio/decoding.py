@@ -150,15 +150,20 @@ def _filters(stretch: Stretch, rate_hz: int) -> list[str]:
     if stretch.skip_ticks:
         filters.append(f"atrim=start_sample={stretch.skip_ticks}")
     if rate_hz != stretch.link.codec.rate_hz:
-        filters.append(f"aresample={rate_hz}")
+        filters.append(_resample(rate_hz))
     return ["-af", ",".join(filters)] if filters else []
+
+
+def _resample(rate_hz: int) -> str:
+    """By soxr, of its usual quality: as live audio is resampled, so that the same sound gives the same samples."""
+    return f"aresample={rate_hz}:resampler=soxr"
 
 
 def _file_pieces(
     path: Path, container: Container, own_rate_hz: int, rate_hz: int, info: AudioInfo | None
 ) -> Generator[Piece, None, None]:
     """One decoder for the file; where gaps are known, silence is put into what it writes."""
-    filters = ["-af", f"aresample={rate_hz}"] if rate_hz != own_rate_hz else []
+    filters = ["-af", _resample(rate_hz)] if rate_hz != own_rate_hz else []
     arguments = ["-nostdin", *input_arguments(path, container), *_AUDIO_ONLY, *filters, *_RAW_OUTPUT]
     spare_frames = round(_SPARE_S * rate_hz)
     with Child("ffmpeg", arguments) as child:
