@@ -16,6 +16,8 @@
     │   └── DecodingError             the container or codec is damaged beyond use
     ├── ArchiveError                  a file name or time of the archive makes no sense; exit code 2
     ├── LabelError                    a label file or class path cannot be read; exit code 2
+    │   └── NothingToLabelError       no such clip, detection or recording
+    ├── QueryError                    a question about detections or labels makes no sense; exit code 2
     ├── TreeError                     experts and classes of a tree do not fit together; exit code 2
     ├── CatalogError                  the database is unreachable, locked or of another schema
     ├── StoreError                    the object store failed
@@ -29,7 +31,8 @@
     │   ├── ModelServerDeadlineError      it did not answer in time
     │   └── ModelServerBusyError          too many requests to it are in flight already
     ├── ProcessError                  a process that we supervise did not start or died
-    │   └── SupervisorUnavailableError    no Supervisor runs on this home, or it ended just now
+    │   ├── SupervisorUnavailableError    no Supervisor runs on this home, or it ended just now
+    │   └── AnalyzerUnavailableError  no analyzer answers, or not in time
     ├── SourceError                   a source is not well described, or not there; exit code 2
     │   ├── RefusedAddressError       a URL, file or redirect leads where it may not
     │   └── FetchError                bytes could not be fetched from a URL; it may work later; exit code 1
@@ -37,6 +40,10 @@
     ├── AudioGraphError               JACK, or what stands for it, failed or is gone
     ├── EngineError                   the engine refused or failed a request
     │   └── EngineUnavailableError    no engine answers, or not in time
+    ├── RuleError                     a rule makes no sense, or is not there; exit code 2
+    ├── OutputError                   an output could not be reached; it may work later
+    │   ├── OutputRefusedError        it refused a message for good
+    │   └── OutputFaultError          it answered, and failed at this message; it may work later
     └── TokenError                    a token is missing, unknown, or not good for this; exit code 2
 
 A message says what went wrong, where, and how to mend it. ``exit_code`` is what the command line exits with.
@@ -119,6 +126,16 @@ class LabelError(TidzamError):
     exit_code = 2
 
 
+class NothingToLabelError(LabelError):
+    """No such clip, detection or recording."""
+
+
+class QueryError(TidzamError):
+    """A question about detections or labels makes no sense."""
+
+    exit_code = 2
+
+
 class TreeError(TidzamError):
     """Experts and classes of a tree do not fit together, or a file that describes them cannot be read."""
 
@@ -186,6 +203,10 @@ class SupervisorUnavailableError(ProcessError):
     """No Supervisor runs on this home, or it ended just now."""
 
 
+class AnalyzerUnavailableError(ProcessError):
+    """No analyzer answers, or not in time."""
+
+
 class SourceError(TidzamError):
     """A source is not well described, or not there."""
 
@@ -216,6 +237,31 @@ class EngineError(TidzamError):
 
 class EngineUnavailableError(EngineError):
     """No engine answers, or not in time."""
+
+
+class RuleError(TidzamError):
+    """A rule (of the recorder, of outputs, of alerts) makes no sense, or is not there."""
+
+    exit_code = 2
+
+
+class OutputError(TidzamError):
+    """An output could not be reached; it may work later.
+
+    ``retry_after_s``: seconds after which it wants to be tried again; None unless it said so.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class OutputRefusedError(OutputError):
+    """It refused a message for good."""
+
+
+class OutputFaultError(OutputError):
+    """It answered, and failed at this message; it may work later."""
 
 
 class TokenError(TidzamError):

@@ -24,6 +24,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tidzam_platform.analyzer_sections import AnalyzerSettings, ClipsSettings, OutputsSettings
 from tidzam_platform.errors import SettingsError
 from tidzam_platform.setting_sections import (
     AugmentationSettings,
@@ -53,8 +54,10 @@ from tidzam_platform.variables import CONFIG_FILE_VARIABLE, PREFIX, require_know
 __all__ = [
     "CONFIG_FILE_VARIABLE",
     "PROJECT_ROOT",
+    "AnalyzerSettings",
     "AugmentationSettings",
     "BatchingSettings",
+    "ClipsSettings",
     "DagsterSettings",
     "DecisionSettings",
     "EventSettings",
@@ -65,6 +68,7 @@ __all__ = [
     "MixerSettings",
     "ModelRepositorySettings",
     "ModelServerSettings",
+    "OutputsSettings",
     "RecordingSettings",
     "Settings",
     "SourcesSettings",
@@ -128,6 +132,9 @@ class Settings(BaseSettings):
     mixer: MixerSettings = Field(default_factory=MixerSettings)
     icecast: IcecastSettings = Field(default_factory=IcecastSettings)
     web: WebSettings = Field(default_factory=WebSettings)
+    analyzer: AnalyzerSettings = Field(default_factory=AnalyzerSettings)
+    clips: ClipsSettings = Field(default_factory=ClipsSettings)
+    outputs: OutputsSettings = Field(default_factory=OutputsSettings)
     supervision: SupervisionSettings = Field(default_factory=SupervisionSettings)
 
     @field_validator("home", mode="before")

@@ -11,7 +11,9 @@ from typing import Any, Final
 import click
 
 from tidzam_platform.cli.output import json_option, print_json, print_line, remarks
+from tidzam_platform.errors import TidzamError
 from tidzam_platform.operations.ports import join_address
+from tidzam_platform.operations.termination import sigterm_like_ctrl_c
 from tidzam_platform.settings import load_settings
 
 _DEVICE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:,=._-]*")
@@ -45,7 +47,8 @@ def capture(
 ) -> None:
     """Send what a microphone hears to Tidzam, as a live stream of its own, until Ctrl-C.
 
-    What is heard in it is shown as it comes. With --json one object says in the end what was sent.
+    What is heard in it is shown as it comes. With --json one object says in the end what was sent. A sound card that
+    is pulled out and a connection that breaks are noticed within seconds and end it with an error.
     """
     from streamer.capture import Captured, Microphone, send
 
@@ -56,7 +59,7 @@ def capture(
 
     def note(captured: Captured) -> None:
         nonlocal shown
-        if not shown.port:
+        if captured is not shown:
             kept = f", kept as {captured.kept_as}" if captured.kept_as else ""
             remarks.print(f"heard as {captured.port}{kept}; Ctrl-C ends")
         shown = captured
@@ -66,17 +69,23 @@ def capture(
             print_line(json.dumps(event))
 
     try:
-        with Microphone(device, file) as microphone:
-            address = url or _own_address()
-            shown = send(
-                microphone.blocks(), address, token=token, storage=keep, on_event=tell, on_progress=note
-            )
+        with sigterm_like_ctrl_c(), Microphone(device, file) as microphone:
+            blocks, address = microphone.blocks(), url or _own_address()
+            send(blocks, address, token=token, storage=keep, on_event=tell, on_progress=note)
     except KeyboardInterrupt:
         remarks.print("")
+    except TidzamError:
+        if shown.port:
+            _say_what_was_sent(vars(shown), as_json=as_json)
+        raise
+    _say_what_was_sent(vars(shown), as_json=as_json)
+
+
+def _say_what_was_sent(sent: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        print_json(vars(shown))
+        print_json(sent)
     else:
-        print_line(f"{shown.seconds:.1f} s sent, {shown.dropped_frames} frames dropped")
+        print_line(f"{sent['seconds']:.1f} s sent, {sent['dropped_frames']} frames dropped")
 
 
 def _own_address() -> str:

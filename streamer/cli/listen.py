@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
+import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
-from urllib.request import urlopen
+from typing import Any
 
 import click
 
 from streamer.cli.asking import ask_engine
-from tidzam_platform.audio.ffmpeg import program
+from streamer.cli.listened_file import write_listened
+from streamer.cli.mounts import open_mount
 from tidzam_platform.cli.output import json_option, print_json, print_line, remarks
-from tidzam_platform.errors import SourceError
-from tidzam_platform.files import whole_file
+from tidzam_platform.errors import FetchError, MissingSystemPartError, SourceError
+from tidzam_platform.operations.termination import sigterm_like_ctrl_c
 
-_SILENT_S: Final = 30.0
-_READ_BYTES: Final = 1 << 14
 # mpv, and nothing of what it reads from elsewhere: no scripts, no configuration, no helper programs.
 _MPV_OPTIONS = ("--no-config", "--ytdl=no", "--load-scripts=no", "--no-video", "--really-quiet", "--cache=no")
 
@@ -34,58 +34,68 @@ Examples:
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it to a file instead.")
 @click.option("--seconds", type=click.FloatRange(0.1), help="End after so long; a file needs it.")
 @json_option
+@sigterm_like_ctrl_c()
 def listen(channel: str, output: Path | None, seconds: float | None, as_json: bool) -> None:
-    """Listen to CHANNEL (<source>:out_<n>) as the mixer gives it, through Icecast."""
+    """Listen to CHANNEL (<source>:out_<n>) as the mixer gives it, through Icecast.
+
+    A file keeps what was heard also where the stream or Ctrl-C ends it early; how much that is is told, and then the
+    exit code is not 0.
+    """
     if output is not None and seconds is None:
         raise click.UsageError("say how long with --seconds")
-    mounts = _mounts(channel)
-    if as_json:
-        print_json({"channel": channel, "mounts": mounts})
-        return
+    there = ask_engine("channels.list")["channels"]
+    names = [str(one["channel"]) for one in there]
+    mounts = _mounts(channel, there, names)
     if output is not None:
-        _write(mounts[0], output, seconds or 0.0)
-        print_line(f"{seconds:g} s of {channel} are in {output}")
-        return
-    remarks.print(f"{channel}: {mounts[0]}; Ctrl-C ends")
+        _write(channel, mounts[0], names, output, seconds or 0.0, as_json=as_json)
+    elif as_json:
+        print_json({"channel": channel, "mounts": mounts})
+    else:
+        _play(channel, mounts[0], names, seconds)
+
+
+def _mounts(channel: str, there: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
+    if channel not in names:
+        known = f"there are {', '.join(names)}" if names else "there is none at all: ./tidzam source add"
+        raise SourceError(f"there is no channel {channel}; {known}")
+    mounts = list(there[names.index(channel)]["mounts"])
+    if not mounts:
+        raise SourceError(f"nobody can listen to {channel}: Icecast is off (settings: icecast.enabled)")
+    return mounts
+
+
+def _play(channel: str, mount: str, names: Sequence[str], seconds: float | None) -> None:
+    player = shutil.which("mpv")
+    if player is None:
+        raise MissingSystemPartError(
+            f"mpv is not installed, and plays what is heard: apt-get install mpv; or open {mount} in a browser"
+        )
+    remarks.print(f"{channel}: {mount}; Ctrl-C ends")
     end = () if seconds is None else (f"--length={seconds}",)
-    played = subprocess.run([program("mpv"), *_MPV_OPTIONS, *end, "--", mounts[0]], check=False)
+    no_proxy = {**os.environ, "no_proxy": "*"}  # Icecast is on this machine
+    played = subprocess.run([player, *_MPV_OPTIONS, *end, "--", mount], env=no_proxy, check=False)
     if played.returncode:
+        open_mount(mount, names).close()  # says so where that is the reason
         raise SourceError(
-            f"mpv could not play {mounts[0]}: is there a sound card? Open the address in a browser instead"
+            f"mpv could not play {mount}: is there a sound card? Open the address in a browser instead"
         )
 
 
-def _mounts(channel: str) -> list[str]:
-    for one in ask_engine("channels.list")["channels"]:
-        if one["channel"] == channel:
-            if not one["mounts"]:
-                raise SourceError(
-                    f"nobody can listen to {channel}: Icecast is off (settings: icecast.enabled)"
-                )
-            return list(one["mounts"])
-    raise SourceError(f"there is no channel {channel}; see ./tidzam status")
-
-
-def _write(mount: str, output: Path, seconds: float) -> None:
-    """The stream's own packets for so long, as an Ogg file that is whole or absent."""
-    copying = ("-protocol_whitelist", "pipe", "-f", "ogg", "-i", "pipe:0", "-t", str(seconds), "-c", "copy")
-    command = [program("ffmpeg"), "-hide_banner", "-loglevel", "error", *copying, "-f", "ogg", "pipe:1"]
-    with (
-        whole_file(output) as partial,
-        partial.open("wb") as file,
-        urlopen(mount, timeout=_SILENT_S) as stream,  # noqa: S310 - the address is the engine's own
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=file) as ffmpeg,
-    ):
-        pipe = ffmpeg.stdin
-        assert pipe is not None  # noqa: S101 - it was asked for
-        try:
-            while ffmpeg.poll() is None and (heard := stream.read1(_READ_BYTES)):
-                pipe.write(heard)
-                pipe.flush()
-        except BrokenPipeError:
-            pass  # ffmpeg has all that it wanted
-        finally:
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
-        if ffmpeg.wait(_SILENT_S):
-            raise SourceError(f"what {mount} gave could not be written to {output}; see what ffmpeg said")
+def _write(
+    channel: str, mount: str, names: Sequence[str], output: Path, seconds: float, *, as_json: bool
+) -> None:
+    with open_mount(mount, names) as stream:
+        remarks.print(f"{channel}: {mount} into {output}; Ctrl-C ends")
+        heard = write_listened(stream, output, seconds)
+    if as_json:
+        told = {"seconds": round(heard.seconds, 3), "bytes": heard.bytes, "why_short": heard.why_short}
+        print_json({"channel": channel, "mount": mount, "output": str(output), **told})
+    else:
+        print_line(f"{heard.seconds:.1f} s of {channel} ({heard.bytes} bytes) are in {output}")
+    if heard.interrupt is not None:
+        raise heard.interrupt
+    if heard.why_short:
+        raise FetchError(
+            f"{channel} ended after {heard.seconds:.1f} s of {seconds:g} s: {heard.why_short}; "
+            f"what was heard is in {output}"
+        )

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from streamer.cli.asking import ask_engine
+from streamer.cli.asking import ask_engine, ask_engine_patiently
+from streamer.engine.sources.beginning import failure_to_begin, is_for_good
 from tidzam_platform.cli.output import json_option, print_json, print_line, print_table, remarks
 from tidzam_platform.settings import load_settings
+
+_SPARE_S: Final = 5.0  # beyond what connecting and the first sample may take
+_MAX_WAIT_S: Final = 60.0  # of the engine's answer
+_NOT_BEGUN: Final = ("waiting", "starting")
 
 
 @click.group(
@@ -32,6 +37,7 @@ Examples:
   ./tidzam source add yard --device alsa:hw:1,0
   ./tidzam source add then --database pond --date 2026-04-01-05-00-00 --temporary
   ./tidzam source add film --file recordings/film.wav --temporary
+  ./tidzam source add pond https://example.org/pond.ogg --no-wait     for scripts: do not wait until it begins
 """
 )
 @click.argument("name")
@@ -56,6 +62,13 @@ Examples:
 @click.option("--zone", help="IANA time zone of --date and of the archive's file names; UTC by default.")
 @click.option("--latitude", type=click.FloatRange(-90, 90), help="Degrees north.")
 @click.option("--longitude", type=click.FloatRange(-180, 180), help="Degrees east.")
+@click.option(
+    "--wait/--no-wait",
+    "wait",
+    default=True,
+    show_default=True,
+    help="Whether to wait until it has begun, and to fail where it cannot.",
+)
 @json_option
 def add(
     name: str,
@@ -64,12 +77,15 @@ def add(
     permanent: bool,
     copy: bool,
     record: bool,
+    wait: bool,
     as_json: bool,
     **more: Any,
 ) -> None:
     """Listen to NAME from now on: a URL (http, https, rtsp, also HLS and Icecast), a file, a card or the archive.
 
-    A source of that name that is there already is replaced.
+    A source of that name that is there already is replaced. The exit code is not 0 if it cannot be heard and no
+    waiting mends that (its address is refused, the file is not there, a temporary source that fails): the reason says
+    why. A permanent one stays in the list all the same, and is tried again now and then.
     """
     described = {
         "name": name,
@@ -85,11 +101,30 @@ def add(
         for key, value in described.items()
         if value is not None and value != "" and value is not False
     }
-    status = ask_engine("sources.add", specification=specification, keep=permanent)
+    status = ask_engine_patiently("sources.add", specification=specification, keep=permanent)
+    if wait:
+        status = _begun(status)
     if as_json:
         print_json(status)
-    else:
-        print_line(f"{name}: {status['state']}; ./tidzam status shows what is heard")
+    failure = failure_to_begin(status) if wait else None
+    if failure is not None and is_for_good(status):
+        stays = "" if status["state"] == "failed" else f", until `./tidzam source remove {name}`"
+        raise type(failure)(f"{failure}{stays}")
+    if not as_json:
+        print_line(
+            str(failure) if failure else f"{name}: {status['state']}; ./tidzam status shows what is heard"
+        )
+
+
+def _begun(status: dict[str, Any]) -> dict[str, Any]:
+    """The status of a source that was just added, when it has begun or failed, or has taken too long."""
+    settings = load_settings().sources
+    wait_s = min(settings.connect_s + settings.no_samples_s + _SPARE_S, _MAX_WAIT_S)
+    remarks.print(f"{status['name']} is added; waiting until it is heard (Ctrl-C waits no longer)")
+    begun = ask_engine_patiently("sources.wait", number=status["number"], wait_s=wait_s)
+    if begun["state"] in _NOT_BEGUN and not begun["last_failure"]:
+        remarks.print(f"{status['name']} has not begun within {wait_s:g} s, and goes on trying")
+    return begun
 
 
 @source.command(
@@ -114,7 +149,7 @@ def list_(as_json: bool) -> None:
             [
                 one["name"],
                 one["kind"],
-                one["state"],
+                "ending" if one["ending"] else one["state"],
                 one["state_since"],
                 len(one["channels"]),
                 "yes" if one["record"] else "",
@@ -160,7 +195,7 @@ Examples:
 @json_option
 def remove(name: str, as_json: bool) -> None:
     """Stop listening to NAME, for good; its archive stays."""
-    ask_engine("sources.remove", name=name)
+    ask_engine_patiently("sources.remove", name=name)
     if as_json:
         print_json({"removed": name})
     else:

@@ -15,14 +15,19 @@ from tidzam_platform.cli.output import json_option, print_json, print_line, prin
 Examples:
   ./tidzam status
   ./tidzam status --json | jq '.channels[] | select(.sounding | not)'
+  ./tidzam status --json | jq '.without_channels[] | {name, state, reason}'
 """
 )
 @json_option
 def status(as_json: bool) -> None:
-    """Show each channel: since when it sounds or is silent, and why; how loud it is and what the mixer does to it."""
+    """Show each channel: since when it sounds or is silent, and why; how loud it is and what the mixer does to it.
+
+    Sources that have no channels yet, because they wait, failed or could not be started, follow with the reason.
+    """
     engine, channels = ask_engine("status"), ask_engine("channels.list")["channels"]
+    without_channels = [one for one in ask_engine("sources.list")["sources"] if not one["channels"]]
     if as_json:
-        print_json({"engine": engine, "channels": channels})
+        print_json({"engine": engine, "channels": channels, "without_channels": without_channels})
         return
     print_line(
         f"engine (process {engine['pid']}) since {engine['since']}: {engine['sources']} source(s), "
@@ -44,6 +49,20 @@ def status(as_json: bool) -> None:
             for one in channels
         ],
     )
+    if without_channels:
+        print_table(
+            "sources without channels",
+            ["source", "state", "since", "reason"],
+            [
+                [
+                    one["name"],
+                    "ending" if one["ending"] else one["state"],
+                    one["state_since"] or "",
+                    one["reason"],
+                ]
+                for one in without_channels
+            ],
+        )
 
 
 def _level(dbfs: float | None) -> str:

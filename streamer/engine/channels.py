@@ -20,7 +20,7 @@ _NO_SLOT: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One of them; ``slot`` is -1 where none was free: then it plays, but nobody analyses it.
+    """One of them; ``slot`` is -1 while it has none: then it plays, but nobody analyses it.
 
     Attributes:
         name: ``<source>:out_<n>``, the full name of its port.
@@ -29,6 +29,7 @@ class Channel:
         slot: of the channel rings.
         since_frame: the frame of the channel rings from which on the slot is its.
         specification: what the source is.
+        unrecorded_because: why it has no slot; empty where it has one.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Channel:
     slot: int
     since_frame: int
     specification: SourceSpecification
+    unrecorded_because: str = ""
 
     @property
     def is_recorded(self) -> bool:
@@ -46,6 +48,9 @@ class Channel:
 
 class ChannelTable:
     """Connects what sources play to the inputs that are recorded, and tells other processes where. For any thread.
+
+    A channel that cannot be recorded (all slots are taken, memory is short, the graph refuses) waits: it gets a slot
+    when another channel goes, or with ``try_again``. Who came first is served first.
 
     Args:
         graph: where the ports are.
@@ -90,12 +95,22 @@ class ChannelTable:
             for channel in [known for known in self._channels.values() if known.source == source]:
                 if channel.name not in ports:
                     self._remove(channel)
+            self._record_waiting(but_of=source)
             for port in ports:
                 self._channels[port] = self._added(source, port, specification)
             self._publish()
         if ports:
             self._settle()
         self._on_change()
+
+    def try_again(self) -> None:
+        """Record what could not be recorded before. Costs nothing where all is, or where no slot is free."""
+        with self._lock:
+            found = self._record_waiting()
+            if found:
+                self._publish()
+        if found:
+            self._on_change()
 
     def list(self) -> list[Channel]:
         """All of them, by source and number."""
@@ -119,12 +134,22 @@ class ChannelTable:
             bound = self._inputs.bind(slot)
             self._graph.connect(port, bound.port)
         except AudioGraphError as error:
-            _LOG.warning("%s is not analysed: %s", port, error)
-            if self._slots.slot_of(port) is not None:
-                self._inputs.unbind(self._slots.slot_of(port) or 0)
-                self._slots.give_back(port)
-            return Channel(port, source, number, _NO_SLOT, 0, specification)
+            reason, before = str(error), self._channels.get(port)
+            if before is None or before.unrecorded_because != reason:  # it is tried again and again
+                _LOG.warning("%s is not analysed: %s", port, reason)
+            self._release(port)
+            return Channel(port, source, number, _NO_SLOT, 0, specification, reason)
         return Channel(port, source, number, slot, bound.since_frame, specification)
+
+    def _record_waiting(self, *, but_of: str = "") -> bool:
+        """Give free slots to channels that wait for one, but those of a source; returns whether one got one."""
+        found = False
+        for waiting in [channel for channel in self._channels.values() if not channel.is_recorded]:
+            if waiting.source != but_of and self._slots.free:
+                channel = self._added(waiting.source, waiting.name, waiting.specification)
+                self._channels[channel.name] = channel
+                found |= channel.is_recorded
+        return found
 
     def _settle(self) -> None:
         """Wait until the connections are in force, lest the first samples are played to nobody."""
@@ -137,9 +162,18 @@ class ChannelTable:
 
     def _remove(self, channel: Channel) -> None:
         del self._channels[channel.name]
-        if channel.is_recorded:
-            self._inputs.unbind(channel.slot)
-            self._slots.give_back(channel.name)
+        self._release(channel.name)
+
+    def _release(self, port: str) -> None:
+        """Its slot, if it has one, is free from now on; what the graph does not let go, goes when it is bound again."""
+        if (slot := self._slots.slot_of(port)) is None:
+            return
+        try:
+            self._inputs.unbind(slot)
+        except AudioGraphError as error:
+            _LOG.warning("the input of %s is not taken away just now: %s", port, error)
+        finally:
+            self._slots.give_back(port)
 
     def _publish(self) -> None:
         """What ``Directory`` documents."""

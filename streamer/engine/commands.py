@@ -7,20 +7,22 @@ import binascii
 import os
 from collections.abc import Mapping
 from contextlib import closing
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import ConfigDict, validate_call
+from pydantic import ConfigDict, Field, validate_call
 
 from streamer.engine.archive_times import archive_times
 from streamer.engine.channels import Channel
 from streamer.engine.control.server import Handler
 from streamer.engine.core import Engine
+from streamer.engine.metering import Sound
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.clock import format_utc
 from tidzam_platform.errors import SourceError
 
 _STRICT: Final = ConfigDict(strict=True)
 _MAX_AUDIT: Final = 1000
+_MAX_WAIT_S: Final = 60.0
 
 
 def commands_of(engine: Engine) -> Mapping[str, Handler]:
@@ -32,6 +34,7 @@ def commands_of(engine: Engine) -> Mapping[str, Handler]:
         "sources.list": commands.list_sources,
         "sources.get": commands.get_source,
         "sources.add": commands.add_source,
+        "sources.wait": commands.wait_for_source,
         "sources.remove": commands.remove_source,
         "sources.seek": commands.seek,
         "owner.gone": commands.owner_gone,
@@ -40,6 +43,8 @@ def commands_of(engine: Engine) -> Mapping[str, Handler]:
         "mixer.set": commands.set_mixer,
         "mixer.release": commands.release_mixer,
         "mixer.audit": commands.audit,
+        "mixer.classes": commands.mixer_classes,
+        "channels.heard": commands.channels_heard,
         "live.open": commands.open_live,
         "live.push": commands.push_live,
         "live.close": commands.close_live,
@@ -75,6 +80,11 @@ class _Commands:
         self, *, specification: dict[str, Any], keep: bool | None = None, owner: str = ""
     ) -> dict[str, Any]:
         return self._shown(self._engine.sources.add(specification, keep=keep, owner=owner))
+
+    def wait_for_source(
+        self, *, number: int, wait_s: Annotated[float, Field(ge=0, le=_MAX_WAIT_S)]
+    ) -> dict[str, Any]:
+        return self._shown(self._engine.sources.wait(number, wait_s))
 
     def remove_source(self, *, name: str, owner: str = "") -> dict[str, Any]:
         if owner and (theirs := self._engine.sources.status(name)["owner"]) and theirs != owner:
@@ -125,6 +135,14 @@ class _Commands:
 
     def audit(self, *, limit: int = 100) -> dict[str, Any]:
         return {"changes": self._engine.mixer.audit.tail(min(max(limit, 1), _MAX_AUDIT))[::-1]}
+
+    def mixer_classes(self) -> dict[str, Any]:
+        return {"classes": sorted(self._engine.mixer.class_paths)}
+
+    def channels_heard(self, *, scores: dict[str, dict[str, float]]) -> dict[str, Any]:
+        known = {name: heard for name, heard in scores.items() if self._engine.table.find(name) is not None}
+        self._engine.metering.note_heard(known)
+        return {"channels": len(known)}
 
     def open_live(self, *, owner: str, rate_hz: int = 48_000, storage: bool = False) -> dict[str, Any]:
         stream = self._engine.sources.live.open(owner)
@@ -178,7 +196,7 @@ class _Commands:
             "number": channel.number,
             "sounding": bool(sound and sound.sounding),
             "since": format_utc(sound.since) if sound else None,
-            "why": _why(channel, sound is not None and sound.sounding, source),
+            "why": _why(channel, sound, source),
             "peak_dbfs": meters.peak_dbfs if meters else None,
             "rms_dbfs": meters.rms_dbfs if meters else None,
             "clipped": meters.clipped_frames if meters else 0,
@@ -194,12 +212,12 @@ class _Commands:
         }
 
 
-def _why(channel: Channel, sounds: bool, source: dict[str, Any] | None) -> str:
+def _why(channel: Channel, sound: Sound | None, source: dict[str, Any] | None) -> str:
     """Why it is silent, or not analysed; empty where all is well."""
     if not channel.is_recorded:
-        return "there is no slot left: it is heard, but not analysed (graph.max_channels)"
-    if sounds:
-        return ""
+        return f"it is heard, but not analysed: {channel.unrecorded_because}"
+    if sound is not None and (sound.sounding or sound.lost_because):
+        return sound.lost_because
     if source is not None and source["state"] != "playing":
         return f"its source is {source['state']}: {source['reason']}"
-    return "nothing but exact zeros comes"
+    return "it has just come" if sound is None else "nothing but exact zeros comes"

@@ -42,6 +42,7 @@ class Engine:
         self.events = EventHub()
         self.listening: Listening | None = None
         self._live_ports: dict[int, str] = {}  # by number; not asked of the graph, which may be away
+        self._live_changing = threading.Lock()  # so that the table hears of their ports in order
         self._publishing = threading.Lock()  # so that an old list of channels never comes after a newer one
         self._opened = contextlib.ExitStack()
 
@@ -65,7 +66,7 @@ class Engine:
         inputs = opened.enter_context(contextlib.closing(self.graph.open_inputs(ANALYZER, self.rings)))
         self.table = ChannelTable(self.graph, inputs, self.rings, directory, self._channels_changed)
         self.mixer = opened.enter_context(contextlib.closing(Mixer(settings.mixer, home)))
-        self.metering = Metering(self.table, self.rings, self.mixer)
+        self.metering = Metering(self.table, self.rings, self.mixer, why_lost=self._why_lost)
         self.metering.start()
         opened.callback(self.metering.stop)
         self.archiving = opened.enter_context(Archiving(settings))
@@ -136,6 +137,13 @@ class Engine:
             },
         }
 
+    def _why_lost(self) -> str:
+        """Why the audio graph is away; empty if it does not know of it."""
+        graph = self.graph.status()
+        if graph["running"]:
+            return ""
+        return f"the audio graph is away and will be made again: {graph['lost_because'] or 'it ended'}"
+
     def _channels_changed(self) -> None:
         with self._publishing:
             channels = self.table.list()
@@ -147,12 +155,19 @@ class Engine:
         return self.listening.counts() if self.listening else {}
 
     def _live_opened(self, stream: LiveStream) -> None:
-        self._live_ports[stream.info.number] = stream.info.port
-        self.table.ports_changed(LIVE_STREAMS, tuple(self._live_ports.values()), _LIVE)
+        with self._live_changing:
+            self._live_ports[stream.info.number] = stream.info.port
+            self._tell_live_ports()
 
     def _live_closed(self, stream: LiveStream) -> None:
-        self._live_ports.pop(stream.info.number, None)
-        self.archiving.ring_closed(stream.ring)
+        try:
+            self.archiving.ring_closed(stream.ring)  # may take long: it finishes a file
+        finally:
+            with self._live_changing:
+                self._live_ports.pop(stream.info.number, None)
+                self._tell_live_ports()
+
+    def _tell_live_ports(self) -> None:
         self.table.ports_changed(LIVE_STREAMS, tuple(self._live_ports.values()), _LIVE)
 
 
@@ -183,7 +198,11 @@ class _Hooks(SourceHooks):
     def on_ports_changed(
         self, source: str, ports: tuple[str, ...], specification: SourceSpecification
     ) -> None:
-        self._table.ports_changed(source, ports, specification)
+        try:
+            self._table.ports_changed(source, ports, specification)
+        finally:
+            if not ports and self._listening is not None:
+                self._listening.close_copy(source)  # it has ended, or cannot be heard: nobody waits for it
 
     def on_copy_opened(
         self, source: str, container: str, specification: SourceSpecification
@@ -194,4 +213,4 @@ class _Hooks(SourceHooks):
 
     def on_copy_closed(self, source: str) -> None:
         if self._listening is not None:
-            self._listening.close_copy(source)
+            self._listening.pause_copy(source)  # it may be connected again

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -13,13 +12,15 @@ import click
 from streamer.engine.commands import commands_of
 from streamer.engine.control import ControlServer
 from streamer.engine.core import Engine
+from streamer.engine.descriptors import raise_descriptor_limit
 from tidzam_platform.cli.output import print_json
 from tidzam_platform.home import make_home_folder
 from tidzam_platform.operations.termination import StopSignals
 from tidzam_platform.settings import Settings
 
 _LOG = logging.getLogger(__name__)
-_MAX_DESCRIPTORS: Final = 16_384
+_PER_SOURCE: Final = 11  # descriptors of a live source
+_OTHER_DESCRIPTORS: Final = 512  # JACK, Icecast, encoders, people
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def run_engine(settings: Settings, *, as_json: bool = False) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     make_home_folder(settings.home)
-    _raise_descriptor_limit()
+    _require_descriptors(settings)
     with StopSignals() as stop_signals, serving_engine(settings) as engine:
         status = engine.graph.status()
         if as_json:
@@ -60,9 +61,13 @@ def run_engine(settings: Settings, *, as_json: bool = False) -> None:
         _LOG.info("%s: stopping", stop_signals.wait().name)
 
 
-def _raise_descriptor_limit() -> None:
-    """A live source takes eleven descriptors; the usual limit of 1024 would end at ninety of them."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MAX_DESCRIPTORS)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+def _require_descriptors(settings: Settings) -> None:
+    """As many as can be had, and a warning where the sources that are allowed would need more."""
+    most = settings.sources.max_sources
+    limit, needed = raise_descriptor_limit(), most * _PER_SOURCE + _OTHER_DESCRIPTORS
+    if limit < needed:
+        _LOG.warning(
+            "this process may have %d files open, and %d sources need %d: raise the hard limit "
+            "(ulimit -Hn, LimitNOFILE= of systemd), or lower sources.max_sources",
+            *(limit, most, needed),
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,7 @@ class FakeEngine:
         sources: by name: the specification, ``keep``, the owner (None: nobody's) and the state.
         live: by owner: rate_hz, storage, and the ``pcm`` that was pushed.
         mixer: by channel: what was set by hand.
-        asked: all commands but ``owner.gone``, in order.
+        asked: all commands but ``owner.gone``, ``sources.wait`` and ``sources.list``, in order.
         farewells: owners of which ``owner.gone`` was said.
         ended: prefixes whose lease ended.
         released_by: who released channels of the mixer.
@@ -31,6 +32,7 @@ class FakeEngine:
         refused_push: why it refuses, where that is not empty.
         graph: what ``status`` says of it; None: it does not run.
         mount, why: what ``channels.list`` says of each channel; the mount has places for its source and number.
+        fates: by name what ``sources.wait`` tells of a source beside its status; it plays by default.
         before: called with each command before it is done; may raise or wait.
     """
 
@@ -51,7 +53,9 @@ class FakeEngine:
             "running": True,
         }
         self.mount, self.why = "http://127.0.0.1:8000/{}-out_{}.opus", ""
+        self.fates: dict[str, dict[str, Any]] = {}
         self.before: Callable[[str], None] = lambda _command: None
+        self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         commands = {
             "status": lambda: {"pid": 1, "graph": self.graph},
@@ -59,6 +63,7 @@ class FakeEngine:
             "sources.list": lambda: {"sources": [self._status(name) for name in self.sources]},
             "sources.get": lambda name: {**self._status(name), "transitions": []},
             "sources.add": self._add,
+            "sources.wait": self._wait,
             "sources.remove": self._remove,
             "sources.seek": self._seek,
             "owner.gone": self._owner_gone,
@@ -98,7 +103,10 @@ class FakeEngine:
         def run(**arguments: Any) -> dict[str, Any]:
             if name == "owner.gone":  # of a client of the test before, maybe
                 self.farewells.append(arguments["owner"])
-            else:
+            elif name not in (
+                "sources.wait",
+                "sources.list",
+            ):  # likewise; which there are is looked at all the time
                 self.asked.append((name, arguments))
             self.before(name)
             with self._lock:
@@ -122,7 +130,12 @@ class FakeEngine:
         source = self.sources[name]
         return {
             "name": name,
+            "number": source["number"],
             "state": "playing",
+            "ending": False,
+            "last_failure": "",
+            "last_failure_code": "",
+            "hopeless": False,
             "state_since": "2026-11-21T10:00:00.000Z",
             "is_permanent": source["keep"],
             "channels": [f"{name}:out_1", f"{name}:out_2"],
@@ -135,8 +148,19 @@ class FakeEngine:
         name = specification["name"]
         if name == "full":
             raise SourceError("there are 200 sources, which is the limit")
-        self.sources[name] = {"specification": specification, "keep": keep, "owner": owner}
+        self.sources[name] = {
+            "specification": specification,
+            "keep": keep,
+            "owner": owner,
+            "number": next(self._numbers),
+        }
         return self._status(name)
+
+    def _wait(self, number: int, wait_s: float) -> dict[str, Any]:  # noqa: ARG002 - all is known at once
+        for name, source in self.sources.items():
+            if source["number"] == number:
+                return self._status(name) | self.fates.get(name, {})
+        return {"name": "gone", "number": number, "state": "stopped", "last_failure": "", "hopeless": False}
 
     def _remove(self, name: str) -> dict[str, Any]:
         self._status(name)

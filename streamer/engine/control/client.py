@@ -1,4 +1,4 @@
-"""The other end of the engine's socket, for the web process and the command line."""
+"""The other end of a process's socket, for the web process and the command line."""
 
 from __future__ import annotations
 
@@ -10,22 +10,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
 
-from streamer.engine.control.wire import LineError, as_line, connect, error_of, read_line
-from tidzam_platform.errors import EngineUnavailableError, TidzamError
+from streamer.engine.control.wire import (
+    ANALYZER,
+    ENGINE,
+    Endpoint,
+    LineError,
+    as_line,
+    connect,
+    error_of,
+    read_line,
+)
+from tidzam_platform.errors import TidzamError
 
 _SILENT_S: Final = 15.0  # a connection of events that says nothing for three of its signs of life is gone
 
 
-class EngineClient:
-    """Requests to the engine of ``home``, from any number of threads. A context; nothing is open before the first one.
+class ControlClient:
+    """Requests to a process of ``home``, from any number of threads. A context; nothing is open before the first one.
 
     Args:
         home: the data folder.
+        endpoint: which process.
         timeout_s: how long one request may take.
     """
 
-    def __init__(self, home: Path, timeout_s: float = 10.0) -> None:
-        self._home, self._timeout_s = home, timeout_s
+    def __init__(self, home: Path, endpoint: Endpoint, timeout_s: float = 10.0) -> None:
+        self._home, self._endpoint, self._timeout_s = home, endpoint, timeout_s
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._idle: list[tuple[socket.socket, BinaryIO]] = []
@@ -48,8 +58,9 @@ class EngineClient:
         """Send one command and wait for its answer.
 
         Raises:
-            TidzamError: what the engine raised, of the same class.
-            EngineUnavailableError: no engine answers, or not in time. Whether it carried the command out is not known.
+            TidzamError: what the process raised, of the same class.
+            EngineUnavailableError, AnalyzerUnavailableError: none answers, or not in time. Whether it
+                carried the command out is not known.
         """
         with self._lock:
             known = self._idle.pop() if self._idle else None
@@ -100,7 +111,7 @@ class EngineClient:
         However this process ends: the engine sees its connection go.
 
         Raises:
-            EngineUnavailableError: no engine answers.
+            EngineUnavailableError, AnalyzerUnavailableError: none answers.
         """
         connection, stream = self._began("lease", {"prefix": prefix})
         try:
@@ -112,7 +123,7 @@ class EngineClient:
         """What the engine tells from now on; close the iterator to end it.
 
         Raises:
-            EngineUnavailableError: the engine is gone, or says nothing any more.
+            EngineUnavailableError, AnalyzerUnavailableError: it is gone, or says nothing any more.
         """
         connection, stream = self._began("events", {})
         try:
@@ -124,7 +135,7 @@ class EngineClient:
             raise self._unavailable("events", error) from error
         finally:
             _close(connection, stream)
-        raise self._unavailable("events", EOFError("the engine closed the connection"))
+        raise self._unavailable("events", EOFError(f"the {self._endpoint.name} closed the connection"))
 
     def _began(self, do: str, arguments: dict[str, Any]) -> tuple[socket.socket, BinaryIO]:
         try:
@@ -145,24 +156,39 @@ class EngineClient:
         connection.sendall(as_line({"id": next(self._numbers), "do": do, "with": arguments}))
         answer = read_line(stream)
         if answer is None:
-            raise EOFError("the engine closed the connection")
+            raise EOFError(f"the {self._endpoint.name} closed the connection")
         if "error" in answer:
-            raise error_of(answer)
+            raise error_of(answer, self._endpoint)
         return dict(answer["ok"])
 
     def _open(self) -> tuple[socket.socket, BinaryIO]:
-        connection = connect(self._home, self._timeout_s)
+        connection = connect(self._home, self._endpoint, self._timeout_s)
         return connection, connection.makefile("rb")
 
-    def _unavailable(self, do: str, error: BaseException) -> EngineUnavailableError:
+    def _unavailable(self, do: str, error: BaseException) -> TidzamError:
+        name = self._endpoint.name
         if isinstance(error, TimeoutError):
-            return EngineUnavailableError(
-                f"the engine of {self._home} did not answer {do!r} within {self._timeout_s:g} s, and may still be at it"
+            return self._endpoint.unavailable(
+                f"the {name} of {self._home} did not answer {do!r} within {self._timeout_s:g} s, and may still be at it"
             )
         because = getattr(error, "strerror", None) or error
-        return EngineUnavailableError(
-            f"no engine of {self._home} answered {do!r} ({because}); start it with `./tidzam start engine`"
+        return self._endpoint.unavailable(
+            f"no {name} of {self._home} answered {do!r} ({because}); start it with `./tidzam start {name}`"
         )
+
+
+class EngineClient(ControlClient):
+    """Requests to the engine."""
+
+    def __init__(self, home: Path, timeout_s: float = 10.0) -> None:
+        super().__init__(home, ENGINE, timeout_s)
+
+
+class AnalyzerClient(ControlClient):
+    """Requests to the analyzer."""
+
+    def __init__(self, home: Path, timeout_s: float = 10.0) -> None:
+        super().__init__(home, ANALYZER, timeout_s)
 
 
 def _close(connection: socket.socket, stream: BinaryIO) -> None:

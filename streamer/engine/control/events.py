@@ -69,6 +69,11 @@ class EventHub:
         with self._lock:
             self._subscriptions = tuple(one for one in self._subscriptions if one is not subscription)
 
+    @property
+    def listeners(self) -> int:
+        """How many are told."""
+        return len(self._subscriptions)
+
     def publish(self, name: str, **what: Any) -> None:
         """Tell everyone ``{"event": name, **what}``; the values are what JSON can say."""
         event = {"event": name, **what}

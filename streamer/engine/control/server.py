@@ -1,4 +1,4 @@
-"""The engine's end of its socket: a thread a connection, a handler a command."""
+"""A process's end of its socket: a thread a connection, a handler a command."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import socket
 import stat
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -16,8 +17,9 @@ from pydantic import ValidationError
 
 from streamer.engine.control.events import EventHub
 from streamer.engine.control.wire import (
+    ENGINE,
     MAX_CONNECTIONS,
-    SOCKET_NAME,
+    Endpoint,
     LineError,
     as_line,
     error_line,
@@ -25,7 +27,7 @@ from streamer.engine.control.wire import (
     run_folder,
     short_path,
 )
-from tidzam_platform.errors import EngineError, ProcessError, TidzamError
+from tidzam_platform.errors import BusyError, ProcessError, TidzamError
 
 _LOG = logging.getLogger(__name__)
 _SEND_S: Final = 10.0  # a listener that takes nothing for so long is given up
@@ -45,6 +47,7 @@ class ControlServer:
         events: what the command ``events`` carries on.
         on_lease_end: called with the prefix of each lease whose connection ended: what was done for owners that
             begin with it has lost its owner.
+        endpoint: which process listens.
     """
 
     def __init__(
@@ -53,7 +56,9 @@ class ControlServer:
         handlers: Mapping[str, Handler],
         events: EventHub,
         on_lease_end: Callable[[str], None] = lambda _prefix: None,
+        endpoint: Endpoint = ENGINE,
     ) -> None:
+        self._endpoint = endpoint
         self._folder = run_folder(home)
         self._handlers, self._events, self._on_lease_end = dict(handlers), events, on_lease_end
         self._room = threading.BoundedSemaphore(MAX_CONNECTIONS)
@@ -67,11 +72,11 @@ class ControlServer:
         """Listen.
 
         Raises:
-            ProcessError: another engine of this home listens, or the socket cannot be made.
+            ProcessError: another such process of this home listens, or the socket cannot be made.
         """
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            with short_path(self._folder, SOCKET_NAME) as path:
+            with short_path(self._folder, self._endpoint.socket_name) as path:
                 self._remove_dead(path)
                 listener.bind(path)
                 os.chmod(path, stat.S_IRUSR | stat.S_IWUSR)  # noqa: PTH101 - through the descriptor's path
@@ -79,7 +84,7 @@ class ControlServer:
         except OSError as error:
             listener.close()
             raise ProcessError(
-                f"the engine cannot listen at {self._folder / SOCKET_NAME}: {error.strerror}; see who owns that folder"
+                f"the {self._endpoint.name} cannot listen in {self._folder}: {error.strerror}; see who owns that folder"
             ) from error
         except BaseException:
             listener.close()
@@ -91,11 +96,11 @@ class ControlServer:
     def stop(self) -> None:
         """Close all connections; requests under way are answered if that takes no longer than seconds."""
         self._stopping.set()
-        self._events.publish("engine_stopping")  # wakes who carries events
+        self._events.publish(f"{self._endpoint.name}_stopping")  # wakes who carries events
         if self._listener is not None:
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)
-            (self._folder / SOCKET_NAME).unlink(missing_ok=True)
+            (self._folder / self._endpoint.socket_name).unlink(missing_ok=True)
         if self._accepting is not None:
             self._accepting.join(_STOP_S)
         with self._lock:
@@ -103,11 +108,12 @@ class ControlServer:
         for connection, _ in open_now:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RD)
+        end_s = time.monotonic() + _STOP_S  # for all of them: some may wait for a source to begin
         for _, thread in open_now:
-            thread.join(_STOP_S)
+            thread.join(max(end_s - time.monotonic(), 0.0))
 
     def _remove_dead(self, path: str) -> None:
-        """Remove the socket of an engine that is gone; one that answers is another engine."""
+        """Remove the socket of a process that is gone; one that answers is another."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(_SEND_S)
             try:
@@ -115,10 +121,11 @@ class ControlServer:
             except FileNotFoundError:
                 return
             except ConnectionRefusedError:
-                (self._folder / SOCKET_NAME).unlink(missing_ok=True)
+                (self._folder / self._endpoint.socket_name).unlink(missing_ok=True)
                 return
         raise ProcessError(
-            f"an engine runs on this home already ({self._folder.parent}); stop it first, or use another home"
+            f"an {self._endpoint.name} runs on this home already ({self._folder.parent}); stop it first, "
+            "or use another home"
         )
 
     def _accept(self) -> None:
@@ -153,7 +160,7 @@ class ControlServer:
             with connection, connection.makefile("rb") as stream:
                 self._answer_all(connection, stream)
         except LineError as error:
-            _LOG.warning("a connection to the engine is closed: %s", error)
+            _LOG.warning("a connection is closed: %s", error)
         except OSError:
             pass  # the other end is gone
         finally:
@@ -180,17 +187,23 @@ class ControlServer:
         handler = self._handlers.get(name) if isinstance(name, str) else None
         if handler is None or not isinstance(arguments, dict):
             return error_line(
-                number, EngineError(f"the engine has no command {name!r} of this form; see docs/engine.md")
+                number,
+                self._endpoint.failed(
+                    f"the {self._endpoint.name} has no command {name!r} of this form; see docs/engine.md"
+                ),
             )
         try:
             return as_line({"id": number, "ok": handler(**arguments)})
         except TidzamError as error:
             return error_line(number, error)
         except ValidationError as error:
-            return error_line(number, EngineError(f"{name}: {_first_fault(error)}"))
+            return error_line(number, self._endpoint.failed(f"{name}: {_first_fault(error)}"))
         except Exception:  # noqa: BLE001 - told to the caller, and logged; the engine goes on
             _LOG.exception("the command %s failed", name)
-            return error_line(number, EngineError(f"{name}: a fault of the engine, its log says more"))
+            return error_line(
+                number,
+                self._endpoint.failed(f"{name}: a fault of the {self._endpoint.name}, its log says more"),
+            )
 
     def _send_events(self, connection: socket.socket) -> None:
         with self._events.subscribe() as subscription:
@@ -213,7 +226,7 @@ class ControlServer:
 def _refuse(connection: socket.socket) -> None:
     with connection, contextlib.suppress(OSError):
         connection.settimeout(1)
-        connection.sendall(error_line(None, EngineError("the engine has too many connections; come again")))
+        connection.sendall(error_line(None, BusyError("too many connections; come again")))
 
 
 def _first_fault(error: ValidationError) -> str:

@@ -1,4 +1,4 @@
-"""The lines on the engine's socket, and where that socket lies.
+"""The lines on a process's socket, and where that socket lies.
 
 A request is ``{"id": ..., "do": NAME, "with": {...}}``; its answer is ``{"id": ..., "ok": {...}}``, or
 ``{"id": ..., "error": MESSAGE, "code": CLASS}`` where ``code`` names a class of ``tidzam_platform.errors``.
@@ -11,16 +11,46 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from tidzam_platform import errors
-from tidzam_platform.errors import EngineError, TidzamError
+from tidzam_platform.errors import (
+    AnalyzerUnavailableError,
+    EngineError,
+    EngineUnavailableError,
+    ProcessError,
+    TidzamError,
+)
 from tidzam_platform.home import make_home_folder
 
-SOCKET_NAME: Final = "engine.sock"
 MAX_LINE_BYTES: Final = 8 << 20  # a list of 250 sources is a tenth of it
 MAX_CONNECTIONS: Final = 64
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A process that listens.
+
+    Attributes:
+        name: of the process, and of its socket.
+        failed: what its client raises where it cannot tell the error's own class.
+        unavailable: what its client raises when nobody answers.
+    """
+
+    name: str
+    failed: type[TidzamError]
+    unavailable: type[TidzamError]
+
+    @property
+    def socket_name(self) -> str:
+        """The file in the folder of sockets."""
+        return f"{self.name}.sock"
+
+
+ENGINE: Final = Endpoint("engine", EngineError, EngineUnavailableError)
+ANALYZER: Final = Endpoint("analyzer", ProcessError, AnalyzerUnavailableError)
 
 
 class LineError(ValueError):
@@ -46,12 +76,12 @@ def short_path(folder: Path, name: str) -> Iterator[str]:
         os.close(descriptor)
 
 
-def connect(home: Path, timeout_s: float) -> socket.socket:
-    """A connection to the engine of ``home``; OSError where none listens."""
+def connect(home: Path, endpoint: Endpoint, timeout_s: float) -> socket.socket:
+    """A connection to that process of ``home``; OSError where none listens."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(timeout_s)
-        with short_path(home / "run", SOCKET_NAME) as path:
+        with short_path(home / "run", endpoint.socket_name) as path:
             connection.connect(path)
     except BaseException:
         connection.close()
@@ -89,8 +119,8 @@ def error_line(number: Any, error: TidzamError) -> bytes:
     return as_line({"id": number, "error": str(error), "code": type(error).__name__})
 
 
-def error_of(answer: dict[str, Any]) -> TidzamError:
-    """The error that an answer tells, of the same class as it had in the engine."""
+def error_of(answer: dict[str, Any], endpoint: Endpoint) -> TidzamError:
+    """The error that an answer tells, of the same class as it had in the process that answers."""
     found = getattr(errors, str(answer.get("code")), None)
-    kind = found if isinstance(found, type) and issubclass(found, TidzamError) else EngineError
+    kind = found if isinstance(found, type) and issubclass(found, TidzamError) else endpoint.failed
     return kind(str(answer["error"]))

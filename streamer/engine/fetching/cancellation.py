@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Self
 
+from streamer.engine.shortage import shortage
 from tidzam_platform.errors import FetchError
 
 _CANCELLED: Final = "the fetch was cancelled"
@@ -20,10 +21,17 @@ class Cancellation:
 
     Waits on file descriptors watch a pipe of it beside theirs, all others subscribe. ``cancel`` may be called from
     any thread, and again. Whoever made it closes it (it is a context manager) when all that uses it has ended.
+
+    Making one, or a child of it, raises EngineError where the system has no more descriptors.
     """
 
     def __init__(self) -> None:
-        self._reader, self._writer = os.pipe()
+        try:
+            self._reader, self._writer = os.pipe()
+        except OSError as error:
+            if (said := shortage(error)) is None:
+                raise
+            raise said from error
         os.set_blocking(self._writer, False)
         self._lock = threading.Lock()
         self._cancelled = False

@@ -14,9 +14,6 @@
 from streamer.engine.graph.choosing import open_graph
 from streamer.engine.graph.clock_graph import ClockGraph
 from streamer.engine.graph.interface import (
-    ANALYZER,
-    LIVE_STREAMS,
-    RESERVED_NAMES,
     AudioGraph,
     BoundSlot,
     Connection,
@@ -31,6 +28,7 @@ from streamer.engine.graph.interface import (
 from streamer.engine.graph.jack_graph import JackGraph
 from streamer.engine.graph.jackd import Jackd, server_name
 from streamer.engine.graph.keeper import GraphKeeper
+from streamer.engine.reserved_names import ANALYZER, LIVE_STREAMS, RESERVED_NAMES
 
 __all__ = [
     "ANALYZER",

@@ -124,6 +124,8 @@ class BundleClient(_Client):
         if ring.channels != 1:
             raise AudioGraphError(f"{self.name} plays rings of one channel, not of {ring.channels}")
         with self._lock:
+            if number in self._players and not self._block.words[P_TABLE + number - 1]:
+                self.remove(number)  # which failed before
             if not 1 <= number <= self._size or number in self._players:
                 raise AudioGraphError(f"{self.name} has no free port {number}; it has 1 to {self._size}")
             player = player_block(ring.address(), [self._backend.register(f"out_{number}", PortKind.OUTPUT)])
@@ -165,6 +167,8 @@ class InputsClient(_Client):
     def bind(self, slot: int) -> BoundSlot:
         """See ``interface.GraphInputs``."""
         with self._lock:
+            if slot in self._bound and not self._block.words[R_HANDLES + slot]:
+                self.unbind(slot)  # which failed before
             if slot not in self._bound:
                 self._rings.reserve_slot(slot)
                 port = input_port(self.name, slot)

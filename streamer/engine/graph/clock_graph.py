@@ -154,7 +154,10 @@ class ClockGraph:
             "running": self.is_running,
             "xruns": self.xruns,
             "cycles": cycles,
+            "cycle_frames": self.cycle_frames,
             "restarts": 0,
+            "lost_because": None,
+            "lost_at": None,
         }
 
     def step(self, cycles: int = 1) -> None:

@@ -8,17 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from streamer.engine.reserved_names import RESERVED_NAMES
 from streamer.engine.rings import ChannelRings, SourceRing
 from tidzam_platform.errors import AudioGraphError, InvalidNameError
 from tidzam_platform.names import valid_source
-
-ANALYZER: Final = "analyzer"
-LIVE_STREAMS: Final = "tidzam-livestreams"
-CONTROL: Final = "tidzam-control"
-RESERVED_NAMES: Final = frozenset({ANALYZER, LIVE_STREAMS, CONTROL, "system"})
-"""Clients that are not sources: no source may have one of these names."""
 
 
 class PortKind(StrEnum):
@@ -90,7 +85,12 @@ class GraphInputs(Protocol):
         """Make the port of a slot, and record it from the next cycle on. Bound already: says so once more."""
 
     def unbind(self, slot: int) -> None:
-        """Take the port of a slot away; what connected it goes with it."""
+        """Take the port of a slot away; what connected it goes with it.
+
+        Raises:
+            AudioGraphError: the graph does not move. The port is not recorded any more; it goes with the next
+                ``unbind`` or ``bind`` of the slot.
+        """
 
     @property
     def ports(self) -> dict[int, str]:
@@ -168,7 +168,10 @@ class AudioGraph(Protocol):
         """Call ``listener`` with the reason when the graph stops working: its server was killed, or threw us out."""
 
     def status(self) -> dict[str, Any]:
-        """Kind, counters and what went wrong last, for people and metrics."""
+        """For people and metrics: ``kind``, ``running``, ``xruns``, ``cycle_frames``, ``restarts``, and the last loss.
+
+        ``lost_because`` and ``lost_at`` (UTC) say why and when it was lost, also when it is back; None if it never was.
+        """
 
     def close(self) -> None:
         """End it: clients, threads, and the server if it is ours."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Self
 
-from streamer.engine.graph.blocks import C_EXTENDED, C_HELD, C_OFFSET, Block, client_block
+from streamer.engine.graph.blocks import C_EXTENDED, C_FRAMES, C_HELD, C_OFFSET, Block, client_block
 from streamer.engine.graph.clients import BundleClient, InputsClient, SourceClient, wait_for_cycles
 from streamer.engine.graph.interface import (
-    CONTROL,
     Connection,
     PortKind,
     no_such_port,
@@ -20,7 +20,9 @@ from streamer.engine.graph.jack_client import JackClient
 from streamer.engine.graph.jack_library import last_message
 from streamer.engine.graph.listeners import Listeners
 from streamer.engine.graph.loss import LossEvent
+from streamer.engine.reserved_names import CONTROL
 from streamer.engine.rings import ENGINE_RATE_HZ, ChannelRings, SourceRing
+from tidzam_platform.clock import format_utc, utc_now
 from tidzam_platform.errors import AudioGraphError
 
 
@@ -43,6 +45,7 @@ class JackGraph:
         self._clients: dict[str, JackClient] = {}
         self._xruns = xruns or Block(1)
         self.lost_because: str | None = None
+        self._lost_at: datetime | None = None
         self._closed = False
         self._held = held
         self._blocks: list[Block] = []
@@ -169,8 +172,10 @@ class JackGraph:
             "kind": "jack",
             "running": self.is_running,
             "xruns": self.xruns,
-            "lost_because": self.lost_because,
+            "cycle_frames": int(self._time.words[C_FRAMES]),
             "restarts": 0,
+            "lost_because": self.lost_because,
+            "lost_at": None if self._lost_at is None else format_utc(self._lost_at),
         }
 
     def close(self) -> None:
@@ -232,7 +237,7 @@ class JackGraph:
         """A thread that says so when JACK is gone."""
         self.loss.wait()
         if self.loss.happened and not self._closed:
-            self.lost_because = self.loss.reason()
+            self.lost_because, self._lost_at = self.loss.reason(), utc_now()
             self._listeners.lost(self.lost_because)
 
 

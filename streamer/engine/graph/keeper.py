@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -21,6 +22,7 @@ from streamer.engine.graph.listeners import Listeners
 from streamer.engine.graph.remembered import RememberedConnections
 from streamer.engine.graph.server_life import ServerLife
 from streamer.engine.rings import ENGINE_RATE_HZ, ChannelRings, SourceRing
+from tidzam_platform.clock import format_utc, utc_now
 from tidzam_platform.errors import AudioGraphError, MissingSystemPartError, ProcessError
 from tidzam_platform.settings import GraphSettings
 
@@ -61,6 +63,7 @@ class GraphKeeper:
         self._try_again_s = 0.0
         self._restarts = 0
         self._lost_because = ""
+        self._lost_at: datetime | None = None
         self._failures: list[BaseException] = []  # of the first start
         self._ending = threading.Event()
         self._wake = threading.Event()
@@ -188,6 +191,7 @@ class GraphKeeper:
             "cycle_frames": self._cycle_frames,
             "restarts": self._restarts,
             "lost_because": self._lost_because or None,
+            "lost_at": None if self._lost_at is None else format_utc(self._lost_at),
             "jackd_said": life.jackd.last_lines()[-3:] if life is not None else [],
         }
 
@@ -260,6 +264,7 @@ class GraphKeeper:
             if reason := self._watch():
                 _log.warning("the audio graph is lost and will be made again: %s", reason)
                 self._restarts += 1
+                self._lost_because, self._lost_at = reason, utc_now()
                 self._listeners.lost(reason)
                 self._end(reason)
 

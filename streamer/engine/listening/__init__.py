@@ -5,7 +5,9 @@
     listening = Listening(settings.icecast, settings.home, rings, slots.slot_of, mixer)
     listening.start()
     listening.set_channels([ListenedChannel("marsh:out_1", title="Marsh, north", place=Place(42.1, -71.2))])
-    copy = listening.open_copy("radio", "mp3"); copy.publish(data); listening.close_copy("radio")
+    copy = listening.open_copy("radio", "mp3"); copy.publish(data)
+    listening.pause_copy("radio"); listening.open_copy("radio", "mp3")  # connected again: who listened hears on
+    listening.close_copy("radio")
     listening.directory(); listening.status(); listening.counts(); listening.stop()
 """
 

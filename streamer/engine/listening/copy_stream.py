@@ -7,6 +7,7 @@ from collections import deque
 from typing import Final
 
 from streamer.engine.encoding import PageSplitter
+from streamer.engine.listening.ogg_chain import OggChain
 from streamer.engine.listening.ogg_headers import OggHeaders
 
 MAX_WAITING_BYTES: Final = 1 << 20  # for a reader; beyond, it is dropped
@@ -46,38 +47,53 @@ class CopyStream:
     A reader who comes in the middle of an Ogg stream first gets its header pages, and then whole pages only. Other
     containers that may be copied can be joined anywhere.
 
+    While the source is connected again its readers stay. What it gives then is another link of the same Ogg stream;
+    decoders of the other containers find the next frame by themselves.
+
     Args:
         container: ``ogg``, ``mp3``, ``aac`` or ``mpegts``.
+
+    Attributes:
+        is_away: whether the source is being connected again.
+        slow_readers: how many were dropped.
     """
 
     def __init__(self, container: str) -> None:
-        self._headers = OggHeaders() if container == "ogg" else None
-        self._splitter = PageSplitter()
+        self._is_ogg = container == "ogg"
+        self._headers, self._chain, self._splitter = OggHeaders(), OggChain(), PageSplitter()
         self._lock = threading.Lock()
         self._readers: list[CopyReader] = []
+        self.is_away = False
         self.slow_readers = 0
 
     def publish(self, data: bytes) -> None:
         """Give on what the source gave. Never waits."""
         with self._lock:
-            if self._headers is None:
+            self.is_away = False
+            if not self._is_ogg:
                 self._give(data)
                 return
             for page in self._splitter.feed(data):
-                self._headers.take(page)
-                self._give(page.data)
+                passed = self._chain.take(page)
+                self._headers.take(passed)
+                self._give(passed.data)
+
+    def pause(self) -> None:
+        """The source is away and may come back: who listens stays."""
+        self.is_away = True
 
     def begin_again(self) -> None:
         """The source was connected again: what comes next is the beginning of a stream."""
         with self._lock:
-            self._splitter = PageSplitter()
-            if self._headers is not None:
-                self._headers = OggHeaders()
+            self.is_away = False
+            self._headers, self._splitter = OggHeaders(), PageSplitter()
+            if ends := self._chain.begin_again():
+                self._give(ends)
 
     def open(self) -> CopyReader:
         """Listen from now on."""
         with self._lock:
-            reader = CopyReader(self, b"" if self._headers is None else self._headers.data)
+            reader = CopyReader(self, self._headers.data)
             self._readers.append(reader)
         return reader
 

@@ -14,7 +14,7 @@ RETRY_S: Final = 5  # so long Icecast leaves a relay alone that failed
 _OTHER_CLIENTS: Final = 30  # questions for statistics, and listeners who are just being refused
 _QUEUE_S: Final = 20  # of a stream, that a listener may be behind before Icecast drops it
 _LEAST_QUEUE_BYTES: Final = 1 << 17
-_SOURCE_TIMEOUT_S: Final = 30  # a copied source may be silent while it is connected again; its listeners stay
+_SOURCE_TIMEOUT_S: Final = 120  # while a copied source is connected again nothing comes; its listeners stay
 _NOWHERE: Final = "/nonexistent"
 
 

@@ -17,7 +17,7 @@ from streamer.engine.listening.relay_server import RelayServer
 from streamer.engine.listening.streams import CopiedStream, EncodedStream, Stream
 from streamer.engine.mixer import Mixer
 from streamer.engine.rings import ChannelRings
-from tidzam_platform.errors import ProcessError
+from tidzam_platform.errors import ProcessError, SourceError
 from tidzam_platform.streamer_sections import IcecastSettings
 
 
@@ -88,27 +88,44 @@ class Listening:
     ) -> CopyStream:
         """Pass a source on as it is; its feeder hands each piece that it reads to ``publish`` of the answer.
 
+        A source that was connected again goes on where it was, and its listeners stay, unless the container is another.
+
         Raises:
             InvalidNameError: ``source`` is no name of a source.
-            SourceError: that container cannot be passed on.
+            SourceError: that container cannot be passed on; what was passed on before has ended.
         """
-        mount = copy_mount(source, container, title, place)
-        stream = CopyStream(container)
+        try:
+            mount = copy_mount(source, container, title, place)
+        except SourceError:
+            self.close_copy(source)
+            raise
         with self._lock:
             before = self._copies.get(source)
+            if before is not None and before[0] == mount:
+                before[1].begin_again()
+                return before[1]
+            stream = CopyStream(container)
             self._copies[source] = (mount, stream)
             self._publish()
         if before is not None:
             before[1].close()
         return stream
 
+    def pause_copy(self, source: str) -> None:
+        """The source is being connected again: who listens stays, who comes now is refused until ``open_copy``."""
+        with self._lock:
+            found = self._copies.get(source)
+        if found is not None:
+            found[1].pause()
+
     def close_copy(self, source: str) -> None:
         """The source is gone; nothing happens if it was not passed on."""
         with self._lock:
             before = self._copies.pop(source, None)
+            if before is None:
+                return
             self._publish()
-        if before is not None:
-            before[1].close()
+        before[1].close()
 
     def copy_path(self, source: str) -> str | None:
         """Path of the mount at which a source is passed on as it is; None if it is not."""
@@ -173,7 +190,9 @@ class Listening:
         if mount.format == "copy":
             with self._lock:
                 found = self._copies.get(mount.source)
-            return None if found is None or found[0] != mount else CopiedStream(found[1].open())
+            if found is None or found[0] != mount or found[1].is_away:
+                return None
+            return CopiedStream(found[1].open())
         audio = ListenerAudio(self._rings, lambda: self._slot_of(mount.channel), now_s)
         return EncodedStream(
             mount,

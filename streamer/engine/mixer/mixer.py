@@ -152,6 +152,11 @@ class Mixer:
         factors, others = self._factors
         return factors.get(channel, others)
 
+    @property
+    def class_paths(self) -> frozenset[str]:
+        """The classes whose scores the rules want to know."""
+        return self._policy.class_paths
+
     def observe(
         self, channel: str, meters: ChannelMeters, classes: Mapping[str, float] | None = None
     ) -> list[PolicyChange]:

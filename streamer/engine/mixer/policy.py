@@ -82,6 +82,11 @@ class Policy:
         self._clock = clock
         self._channels: dict[str, _Channel] = {}
 
+    @property
+    def class_paths(self) -> frozenset[str]:
+        """The classes whose scores rules want to know."""
+        return frozenset(rule.class_path for rule in self._rules if rule.class_path is not None)
+
     def observe(
         self, channel: str, meters: ChannelMeters, classes: Mapping[str, float] | None
     ) -> list[PolicyChange]:

@@ -42,6 +42,11 @@ class SlotTable:
         return self._taken.get(channel)
 
     @property
+    def free(self) -> int:
+        """How many more channels can have one."""
+        return len(self._free)
+
+    @property
     def taken(self) -> dict[str, int]:
         """Slot of each channel, a copy."""
         return dict(self._taken)

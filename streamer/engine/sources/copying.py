@@ -42,7 +42,7 @@ class CopiedStream(ByteStream):
         return self._stream.counts()
 
     def close(self) -> None:
-        """See ``ByteStream``; listeners hear no more of it."""
+        """See ``ByteStream``; listeners hear no more of it until the source is connected again."""
         try:
             self._stream.close()
         finally:

@@ -90,12 +90,18 @@ class StreamDecoder:
         assert self._process.stdout is not None  # noqa: S101 - asked for
         assert self._process.stderr is not None  # noqa: S101 - asked for
         self._stdout, self._stderr = self._process.stdout.fileno(), self._process.stderr.fileno()
-        for handle in (self._stdout, self._stderr):
-            os.set_blocking(handle, False)
-        widen(self._stdout)
-        self._pump = None if stream is None else _Pump(stream, self._process)
-        if self._pump is not None:
-            self._pump.start()
+        self._pump: _Pump | None = None
+        try:
+            for handle in (self._stdout, self._stderr):
+                os.set_blocking(handle, False)
+            widen(self._stdout)
+            if stream is not None:
+                pump = _Pump(stream, self._process)
+                pump.start()  # RuntimeError where the system has no more threads
+                self._pump = pump
+        except BaseException:
+            self._leave_nothing(stream)
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -203,6 +209,16 @@ class StreamDecoder:
                 pipe.close()
         with contextlib.suppress(subprocess.TimeoutExpired):  # it may sit in the kernel, on a dead device
             self._process.wait(_END_S)
+
+    def _leave_nothing(self, stream: ByteStream | None) -> None:
+        """It could not begin: end the child, and close the stream that no thread carries to it."""
+        try:
+            if stream is not None:
+                stream.close()
+        finally:
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            self.close()
 
     def _wait(self, deadline_s: float, *, output: bool) -> bool:
         """Empty standard error until there is output (True), or until the deadline."""

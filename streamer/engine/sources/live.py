@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from streamer.engine.graph.interface import LIVE_STREAMS, GraphBundle
+from streamer.engine.graph.interface import GraphBundle
+from streamer.engine.reserved_names import LIVE_STREAMS
 from streamer.engine.rings import ENGINE_RATE_HZ, SourceRing
+from streamer.engine.shortage import shortage
 from streamer.engine.sources.attempt import Attempt, exact_zeros
 from streamer.engine.sources.channel_map import ChannelMap
 from streamer.engine.sources.context import SourceContext
@@ -18,9 +17,8 @@ from streamer.engine.sources.drift import FillController
 from streamer.engine.sources.live_clock import LiveClock
 from streamer.engine.sources.live_writer import LiveCounts, LiveWriter
 from streamer.engine.sources.pushed_audio import PushQueue, ToEngineRate
-from tidzam_platform.errors import SourceError, TidzamError
+from tidzam_platform.errors import EngineError
 
-_LOG = logging.getLogger(__name__)
 _TAKE_S: Final = 0.1
 _RING_S: Final = 6.0
 # Somebody speaks and wants the answer soon; blocks of browsers are up to 0.35 s long.
@@ -104,8 +102,11 @@ class LiveStream:
         self._thread = threading.Thread(target=self._run, name=f"live-stream-{number}", daemon=True)
 
     def start(self) -> None:
-        """Play what is pushed from now on."""
-        self._thread.start()
+        """Play what is pushed from now on; EngineError if the system has no thread to give."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise shortage(error) or EngineError(str(error)) from error
 
     def push(self, pcm: bytes, rate_hz: int) -> None:
         """Play 16-bit little-endian mono samples; never waits. SourceError as ``PushQueue.push``."""
@@ -138,10 +139,10 @@ class LiveStream:
     def close(self) -> None:
         """Take the port away."""
         self.end()
-        with self._lock:
+        with self._lock:  # nobody looks at the ring from now on
             self._closed = True
-            self._bundle.remove(self.info.number)
-            self.ring.close()
+        self._bundle.remove(self.info.number)
+        self.ring.close()
 
     def _run(self) -> None:
         context = self._context
@@ -165,114 +166,3 @@ class LiveStream:
                 break
             writer.check()
         writer.flush()
-
-
-LiveHook = Callable[[LiveStream], None]
-
-
-class LiveStreams:
-    """The ports of ``tidzam-livestreams``, given out and taken back. Safe for many threads.
-
-    Args:
-        context: what all sources share.
-        on_opened: called with a stream before anything is pushed to it, e.g. to record it.
-        on_closed: called when nothing is pushed to it any more, before its ring is closed.
-    """
-
-    def __init__(
-        self,
-        context: SourceContext,
-        *,
-        on_opened: LiveHook = lambda _stream: None,
-        on_closed: LiveHook = lambda _stream: None,
-    ) -> None:
-        self._context, self._on_opened, self._on_closed = context, on_opened, on_closed
-        self._size = context.settings.sources.max_live_streams
-        self._lock = threading.RLock()
-        self._bundle: GraphBundle | None = None
-        self._streams: dict[int, LiveStream] = {}
-        self._closed = False
-
-    def open(self, owner: str, *, storage: bool = False) -> LiveStream:
-        """Give out a port.
-
-        Args:
-            owner: who it is for; ``close_owned`` takes back what was given to it.
-            storage: see ``LiveStreamInfo``.
-
-        Raises:
-            SourceError: all ports are taken.
-            AudioGraphError: the graph refused.
-        """
-        with self._lock:
-            number = next(
-                (number for number in range(1, self._size + 1) if number not in self._streams), None
-            )
-            if number is None or self._closed:
-                raise SourceError(
-                    f"all {self._size} ports for live streams are taken: come again, "
-                    "or raise sources.max_live_streams"
-                )
-            if self._bundle is None:
-                self._bundle = self._context.graph.open_bundle(LIVE_STREAMS, self._size)
-            stream = self._streams[number] = LiveStream(
-                number, owner, self._bundle, self._context, storage=storage
-            )
-            try:
-                self._on_opened(stream)
-            except TidzamError:
-                del self._streams[number]
-                stream.close()
-                raise
-            stream.start()
-        self._context.tell("live_stream_opened", port=stream.info.port, owner=owner)
-        return stream
-
-    def of_owner(self, owner: str) -> LiveStream:
-        """The stream that ``owner`` opened last; SourceError if it has none."""
-        with self._lock:
-            for stream in reversed(self._streams.values()):
-                if stream.info.owner == owner:
-                    return stream
-        raise SourceError("there is no live stream of yours: open one first")
-
-    def close_stream(self, number: int) -> None:
-        """Take a port back; SourceError if it is not given out."""
-        with self._lock:
-            stream = self._streams.pop(number, None)
-            if stream is None:
-                raise SourceError(f"there is no live stream {number}")
-            stream.end()
-            try:
-                self._on_closed(stream)
-            finally:
-                stream.close()
-        self._context.tell("live_stream_closed", port=stream.info.port, owner=stream.info.owner)
-
-    def close_owned(self, owner: str, *, is_prefix: bool = False) -> list[str]:
-        """Take back the ports of ``owner``, or of all whose names begin so; returns the ports."""
-        with self._lock:
-            owned = [
-                stream.info
-                for stream in self._streams.values()
-                if stream.info.owner == owner or (is_prefix and stream.info.owner.startswith(owner))
-            ]
-            for info in owned:
-                self.close_stream(info.number)
-        return [info.port for info in owned]
-
-    def status(self) -> list[dict[str, Any]]:
-        """Of all streams, by their number."""
-        with self._lock:
-            return [self._streams[number].status() for number in sorted(self._streams)]
-
-    def close(self) -> None:
-        """Take everything back. May be called again."""
-        with self._lock:
-            self._closed = True
-            for number in list(self._streams):
-                with contextlib.suppress(TidzamError):
-                    self.close_stream(number)
-            if self._bundle is not None:
-                self._bundle.close()
-                self._bundle = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
 import random
 import threading
 import time
@@ -15,31 +14,37 @@ from streamer.engine.fetching import Resolver, system_resolver
 from streamer.engine.graph.interface import AudioGraph
 from streamer.engine.rings import RingFolder
 from streamer.engine.sources.archive_recordings import recordings_from
+from streamer.engine.sources.beginning import failure_to_begin
+from streamer.engine.sources.comebacks import Comebacks
 from streamer.engine.sources.context import SharedCatalog, SourceContext, SourceHooks
 from streamer.engine.sources.entries import Entry, Waiting, what_comes_back
 from streamer.engine.sources.feeds import archive_zone, make_feed
 from streamer.engine.sources.inheritance import inherit
-from streamer.engine.sources.live import LiveHook, LiveStreams, PushedFeed
+from streamer.engine.sources.live import PushedFeed
+from streamer.engine.sources.live_ports import LiveHook, LiveStreams
 from streamer.engine.sources.recording_folder import recording_folder
+from streamer.engine.sources.source_table import SourceTable
 from streamer.engine.sources.sources_file import KEPT_NAME, read_sources_file, write_sources_file
 from streamer.engine.sources.specification import SourceKind, SourceSpecification, parse_date
 from streamer.engine.sources.start_slots import StartSlots
-from streamer.engine.sources.states import SourceState
-from streamer.engine.sources.supervisor import SourceSupervisor
+from streamer.engine.sources.supervisor import STOP_S, SourceSupervisor
+from streamer.engine.sources.turns import Turns
 from tidzam_platform.clock import utc_now
-from tidzam_platform.errors import SourceError, TidzamError
+from tidzam_platform.errors import EngineError, SourceError, TidzamError
 from tidzam_platform.settings import Settings
 
 Statuses = list[dict[str, Any]]
 Names = list[str]
 _LOG = logging.getLogger(__name__)
-_MAX_ENDED: Final = 50  # sources that have ended and stay in the list, so that one sees why
-_JOIN_S: Final = 5.0
 _TRY_AGAIN_S: Final = 10.0  # what could not be started, e.g. while the catalog is away
+_SPARE_S: Final = 5.0  # beyond what ending a source may take, before a turn is given up
 
 
 class SourceManager:
     """See the module. Safe for many threads; a context that ends all sources.
+
+    Changes of one source wait for each other, in the order in which they were asked for; nothing else waits for a
+    source that takes long to end, because its disk is slow or its decoder hangs.
 
     Args:
         graph: where the ports are made; closed by who made it, after the manager.
@@ -54,6 +59,7 @@ class SourceManager:
         chance: where back-off draws its waits from.
         resolver: who looks up names of servers.
         try_again_s: how often what could not be started is tried again.
+        stop_s: how long a source may take to end, before who ends it is told that it hangs.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class SourceManager:
         chance: random.Random | None = None,
         resolver: Resolver = system_resolver,
         try_again_s: float = _TRY_AGAIN_S,
+        stop_s: float = STOP_S,
     ) -> None:
         self.events = events or EventHub()
         self._settings = settings
@@ -89,14 +96,12 @@ class SourceManager:
             resolver=resolver,
         )
         self.live = LiveStreams(self._context, on_opened=on_live_opened, on_closed=on_live_closed)
-        self._lock = threading.RLock()
-        self._entries: dict[str, Entry] = {}
-        self._unstarted: dict[str, Waiting] = {}  # by name; tried again now and then
-        self._try_again_s = try_again_s
-        self._closed = False
-        self._ended: queue.SimpleQueue[SourceSupervisor | None] = queue.SimpleQueue()
-        self._keeper = threading.Thread(target=self._look_after_ended, name="sources", daemon=True)
-        self._keeper.start()
+        self._table = SourceTable(settings.sources.max_sources)
+        self._turns = Turns()
+        self._writing = threading.Lock()  # so that an old list is never written over a newer one
+        self._stop_s, self._turn_s = stop_s, stop_s + _SPARE_S
+        self._comebacks = Comebacks(self._table, self._turns, self._begin, self.events.publish, try_again_s)
+        self._comebacks.start()
 
     def __enter__(self) -> Self:
         return self
@@ -122,11 +127,12 @@ class SourceManager:
         named = {source.name for source in kept}
         file = self._settings.sources.file
         of_file = read_sources_file(file) if file is not None else []
-        wanted = [(source, True) for source in kept]
-        wanted += [(source, False) for source in of_file if source.name not in named]
-        for source, is_kept in wanted:
-            self._begin_or_wait(Waiting(source, is_kept))
-        return len(self._entries)
+        wanted = [Waiting(source, is_kept=True) for source in kept]
+        wanted += [Waiting(source, is_kept=False) for source in of_file if source.name not in named]
+        for one in wanted:
+            with self._turns.of(one.specification.name, self._turn_s):
+                self._comebacks.bring(one)
+        return len(self._table.entries())
 
     def add(
         self, request: Mapping[str, Any] | SourceSpecification, *, keep: bool | None = None, owner: str = ""
@@ -139,73 +145,62 @@ class SourceManager:
             owner: who it belongs to; see ``remove_owned``.
 
         Returns:
-            Its status; it is just beginning, see ``wait_begun``.
+            Its status; it is just beginning, see ``wait``.
 
         Raises:
             SourceError: it is not well described, may not be, or there are too many.
-            EngineError: the source that it replaces does not end.
+            EngineError: the source that it replaces does not end, and stays or comes back.
+            BusyError: others are at the source of that name for longer.
         """
         asked = (
             request.as_dict(hide_secrets=False) if isinstance(request, SourceSpecification) else dict(request)
         )
-        with self._lock:
-            before = self._entries.get(str(asked.get("name", "")))
-            database = self._entries.get(str(asked.get("database", "")))
-            specification = inherit(
-                asked,
-                None if before is None else before.supervisor.specification,
-                None if database is None else database.supervisor.specification,
-            )
-            if keep:
-                specification = specification.model_copy(update={"is_permanent": True})
-            is_kept = specification.is_permanent if keep is None else keep
-            self._require_place(specification.name)
-            unstarted = self._unstarted.get(specification.name)
-            beneath = what_comes_back(before, unstarted, specification)
-            entry = self._make(specification, owner, is_kept=is_kept, beneath=beneath)
-            if before is not None:
-                before.supervisor.stop()
-            self._unstarted.pop(specification.name, None)
-            self._entries[specification.name] = entry
-            entry.supervisor.start()
-            replaced = before or unstarted
-            if is_kept or (replaced is not None and replaced.is_kept and beneath is None):
-                self._write_kept()
-            return self._status_of(entry)
+        with self._turns.of(str(asked.get("name", "")), self._turn_s):
+            return self._added(asked, keep, owner).status()
+
+    def wait(self, number: int, timeout_s: float) -> dict[str, Any]:
+        """Wait until a source has played, ended or failed once; see ``beginning``.
+
+        Args:
+            number: of its start, from its status.
+            timeout_s: so long at most.
+
+        Returns:
+            Its status.
+
+        Raises:
+            SourceError: there was no such start lately.
+        """
+        entry = self._table.of_number(number)
+        entry.supervisor.wait_begun(timeout_s)
+        return entry.status()
 
     def wait_begun(self, name: str, timeout_s: float) -> dict[str, Any]:
-        """Wait until a source has played, or could not; returns its status.
+        """As ``wait``, by name.
 
         Raises:
             SourceError: there is no such source, or it failed; the message says why.
         """
-        entry = self._entry(name)
-        state = entry.supervisor.wait_begun(timeout_s)
-        if state in (SourceState.FAILED, SourceState.BACKING_OFF):
-            raise SourceError(f"source {name!r}: {entry.supervisor.last_failure}")
-        return self._status_of(entry)
+        status = self.wait(self._table.require(name).number, timeout_s)
+        if (failure := failure_to_begin(status)) is not None:
+            raise SourceError(str(failure)) from failure
+        return status
 
     def remove(self, name: str) -> None:
-        """End a source and forget it; one that it stood in for comes back.
+        """End a source and forget it; one that it stood in for comes back when it has let go of its ports.
 
         A source of ``sources.file`` is there again when the engine is started the next time.
 
         Raises:
             SourceError: there is no such source.
-            EngineError: it does not end.
+            EngineError: it does not end in time. It is forgotten as soon as it does.
+            BusyError: others are at the source of that name for longer.
         """
-        with self._lock:
-            if name in self._unstarted and name not in self._entries:
-                del self._unstarted[name]
+        with self._turns.of(name, self._turn_s):
+            if self._table.drop_unstarted(name):
                 self._write_kept()
             else:
-                entry = self._entry(name)
-                entry.supervisor.stop()
-                del self._entries[name]
-                if entry.beneath is not None:
-                    self._begin_or_wait(entry.beneath)
-                elif entry.is_kept:
-                    self._write_kept()
+                self._remove(self._table.require(name))
         self.events.publish("source_removed", source=name)
 
     def remove_owned(self, owner: str, *, is_prefix: bool = False) -> Names:
@@ -214,23 +209,27 @@ class SourceManager:
         Returns:
             The names of the sources and the ports of the live streams.
         """
+        owned = [
+            entry
+            for entry in self._table.entries()
+            if entry.owner
+            and (entry.owner == owner or (is_prefix and entry.owner.startswith(owner)))
+            and not entry.specification.is_permanent
+        ]
+        for entry in owned:  # all of them at once: one that hangs must not keep the others playing
+            entry.is_leaving = True
+            entry.supervisor.cancel()
         gone = self.live.close_owned(owner, is_prefix=is_prefix)
-        with self._lock:
-            owned = [
-                name
-                for name, entry in self._entries.items()
-                if entry.owner
-                and (entry.owner == owner or (is_prefix and entry.owner.startswith(owner)))
-                and not entry.supervisor.specification.is_permanent
-            ]
-        for name in owned:
+        for entry in owned:
             try:
-                self.remove(name)
-                gone.append(name)
-            except SourceError:  # somebody else was quicker
-                continue
-            except TidzamError as error:  # one that hangs must not keep the others playing
-                _LOG.error("source %s of an owner that is gone: %s", name, error)
+                with self._turns.of(entry.name, self._turn_s):
+                    if self._table.find(entry.name) is entry:
+                        self._remove(entry)
+                        self.events.publish("source_removed", source=entry.name)
+            except TidzamError as error:
+                _LOG.error("a source of an owner that is gone: %s", error)
+            else:
+                gone.append(entry.name)
         return gone
 
     def seek(self, name: str, date: str) -> dict[str, Any]:
@@ -241,9 +240,9 @@ class SourceManager:
                 then on; it plays on as before.
             CatalogError: the catalog does not answer.
         """
-        entry = self._entry(name)
+        entry = self._table.require(name)
         supervisor = entry.supervisor
-        if supervisor.kind is not SourceKind.ARCHIVE or supervisor.has_ended:
+        if supervisor.kind is not SourceKind.ARCHIVE or supervisor.has_ended or supervisor.is_ending:
             raise SourceError(f"source {name!r} plays no archive just now: load it with a date first")
         try:
             moment = parse_date(date, archive_zone(supervisor.specification, self._context))
@@ -255,81 +254,70 @@ class SourceManager:
                 f"the archive holds nothing of {database!r} from {date} on: it goes on where it is"
             )
         supervisor.memory.jumps.ask(moment)
-        return self._status_of(entry)
+        return entry.status()
 
     def push(self, name: str, pcm: bytes, rate_hz: int) -> None:
         """Push 16-bit little-endian frames to a source with ``live``; SourceError if it takes none."""
-        feed = self._entry(name).supervisor.feed
+        feed = self._table.require(name).supervisor.feed
         if not isinstance(feed, PushedFeed):
             raise SourceError(f"source {name!r} is not live: nothing can be pushed to it")
         feed.push(pcm, rate_hz)
 
     def list(self) -> Statuses:
-        """The status of all sources, by their names."""
-        with self._lock:
-            entries = [self._entries[name] for name in sorted(self._entries)]
-        return [self._status_of(entry) for entry in entries]
+        """The status of all sources, by their names; also of those that could not be started."""
+        return self._table.statuses()
 
     def status(self, name: str) -> dict[str, Any]:
         """The status of one, with its last 100 transitions; SourceError if there is none."""
-        return self._status_of(self._entry(name), with_history=True)
+        return self._table.status(name)
 
     def counts(self) -> dict[str, int]:
         """Numbers of sources in each state, and of starts under way; for metrics."""
-        with self._lock:
-            states = [entry.supervisor.state for entry in self._entries.values()]
         return {
-            **{state.value: states.count(state) for state in SourceState},
+            **self._table.counts(),
             "starting_now": self.slots.taken,
             "waiting_for_a_start": self.slots.waiting,
         }
 
     def close(self) -> None:
         """End all sources and live streams. What was added for good stays in its file. May be called again."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            supervisors = [entry.supervisor for entry in self._entries.values()]
-        self._ended.put(None)
-        self._keeper.join(_JOIN_S)
-        for supervisor in supervisors:
-            supervisor.cancel()
-        for supervisor in supervisors:
+        if self._table.is_closed:
+            return
+        entries = self._table.close()
+        self._comebacks.close()
+        for entry in entries:
+            entry.supervisor.cancel()
+        end_s = time.monotonic() + self._stop_s
+        for entry in entries:
             try:
-                supervisor.stop()
+                entry.supervisor.stop(max(end_s - time.monotonic(), 0.0))
             except TidzamError as error:
                 _LOG.error("%s", error)
         self.live.close()
         self._catalog.close()
 
-    def _entry(self, name: str) -> Entry:
-        with self._lock:
-            entry = self._entries.get(name)
-        if entry is None:
-            raise SourceError(f"there is no source {name!r}; `./tidzam source list` shows them")
-        return entry
-
-    def _status_of(self, entry: Entry, *, with_history: bool = False) -> dict[str, Any]:
-        status = entry.supervisor.status(with_history=with_history)
-        stands_in = entry.beneath is not None
-        return status | {"owner": entry.owner, "kept": entry.is_kept, "stands_in": stands_in}
-
-    def _require_place(self, name: str) -> None:
-        if self._closed:
-            raise SourceError("the engine is ending: no source can be added")
-        living = sum(
-            not entry.supervisor.has_ended for other, entry in self._entries.items() if other != name
+    def _added(self, asked: dict[str, Any], keep: bool | None, owner: str) -> Entry:
+        """See ``add``; the turn of the name is ours."""
+        before = self._table.find(str(asked.get("name", "")))
+        database = self._table.find(str(asked.get("database", "")))
+        specification = inherit(
+            asked,
+            None if before is None or before.is_leaving else before.specification,
+            None if database is None else database.specification,
         )
-        if living >= self._settings.sources.max_sources:
-            raise SourceError(f"there are {living} sources already: remove one, or raise sources.max_sources")
-
-    def _begin(self, specification: SourceSpecification, *, is_kept: bool) -> None:
-        with self._lock:
-            self._require_place(specification.name)
-            entry = self._make(specification, "", is_kept=is_kept, beneath=None)
-            self._entries[specification.name] = entry
-            entry.supervisor.start()
+        if keep:
+            specification = specification.model_copy(update={"is_permanent": True})
+        is_kept = specification.is_permanent if keep is None else keep
+        known = self._table.unstarted(specification.name)
+        unstarted = None if known is None else known.wanted
+        beneath = what_comes_back(before, unstarted, specification)
+        with self._table.place(specification.name):
+            entry = self._make(specification, owner, is_kept=is_kept, beneath=beneath)
+            self._put(entry, in_place_of=before)
+        replaced = before or unstarted
+        if is_kept or (replaced is not None and replaced.is_kept and beneath is None):
+            self._write_kept()
+        return entry
 
     def _make(
         self, specification: SourceSpecification, owner: str, *, is_kept: bool, beneath: Waiting | None
@@ -339,58 +327,38 @@ class SourceManager:
             specification = specification.model_copy(update={"record": False})
         if specification.record or specification.path_database is not None:
             recording_folder(specification, self._settings)  # refuses one outside of the archive
-        supervisor = SourceSupervisor(specification, kind, feed, self._context, on_end=self._ended.put)
+        supervisor = SourceSupervisor(
+            specification, kind, feed, self._context, on_end=self._comebacks.note_ended
+        )
         return Entry(supervisor, owner, is_kept, beneath)
 
-    def _write_kept(self) -> None:
-        """Write what is there for good, also what something else stands in for just now."""
-        kept = []
-        for entry in self._entries.values():
-            if entry.beneath is not None and entry.beneath.is_kept:
-                kept.append(entry.beneath.specification)
-            elif entry.is_kept:
-                kept.append(entry.supervisor.specification)
-        kept += [waiting.specification for waiting in self._unstarted.values() if waiting.is_kept]
-        write_sources_file(self._settings.home / KEPT_NAME, kept)
-
-    def _begin_or_wait(self, wanted: Waiting) -> None:
-        """Start a source; one that cannot be started now is tried again, and stays in the file, and others play."""
-        source = wanted.specification
+    def _put(self, entry: Entry, in_place_of: Entry | None = None) -> None:
+        """End the one before, then list the new one and start it; if that fails nothing is left of the new one."""
         try:
-            self._begin(source, is_kept=wanted.is_kept)
-        except TidzamError as error:
-            if source.name in self._unstarted:
-                return
-            self._unstarted[source.name] = wanted
-            _LOG.error("source %s cannot be started, it is tried again: %s", source.name, error)
-            self.events.publish("source_warning", source=source.name, reason=str(error))
-        else:
-            self._unstarted.pop(source.name, None)
+            if in_place_of is not None:
+                in_place_of.supervisor.stop(self._stop_s)
+            self._table.put(entry)
+        except BaseException:
+            entry.supervisor.stop()  # it was never started
+            raise
 
-    def _look_after_ended(self) -> None:
-        """Bring back what an ended source stood in for and what could not be started, and forget old ended ones."""
-        while True:
-            try:
-                supervisor = self._ended.get(timeout=self._try_again_s)
-            except queue.Empty:
-                self._try_unstarted()
-                continue
-            if supervisor is None:
-                return
-            with self._lock:
-                entry = self._entries.get(supervisor.name)
-                if self._closed or entry is None or entry.supervisor is not supervisor:
-                    continue
-                if entry.beneath is not None:
-                    self._begin_or_wait(entry.beneath)
-                self._forget_oldest_ended()
+    def _remove(self, entry: Entry) -> None:
+        """See ``remove``; the turn of the name is ours."""
+        entry.is_leaving = True
+        try:
+            entry.supervisor.stop(self._stop_s)
+        except EngineError as error:
+            raise EngineError(f"{error}; it is removed as soon as it ends") from error
+        finally:  # also while it hangs: after a restart of the engine it shall not be there
+            if entry.is_kept and entry.beneath is None:
+                self._write_kept()
+        self._comebacks.forget(entry)
 
-    def _try_unstarted(self) -> None:
-        with self._lock:
-            for wanted in () if self._closed else tuple(self._unstarted.values()):
-                self._begin_or_wait(wanted)
+    def _begin(self, wanted: Waiting) -> None:
+        """Start a source that comes back; its turn is ours."""
+        with self._table.place(wanted.specification.name):
+            self._put(self._make(wanted.specification, "", is_kept=wanted.is_kept, beneath=None))
 
-    def _forget_oldest_ended(self) -> None:
-        ended = [name for name, entry in self._entries.items() if entry.supervisor.has_ended]
-        for name in ended[: max(0, len(ended) - _MAX_ENDED)]:
-            del self._entries[name]
+    def _write_kept(self) -> None:
+        with self._writing:
+            write_sources_file(self._settings.home / KEPT_NAME, self._table.kept())

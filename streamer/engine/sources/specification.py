@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from streamer.engine.fetching.urls import parse_url
-from streamer.engine.graph.interface import RESERVED_NAMES
+from streamer.engine.reserved_names import RESERVED_NAMES
 from streamer.engine.sources.channel_choice import MAX_CHANNELS, parse_channels
 from streamer.engine.sources.devices import JackPorts, parse_device
 from tidzam_platform.audio.archive_names import moments_of, time_zone

@@ -6,10 +6,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from streamer.engine.fetching import Cancellation
 from streamer.engine.rings import SourceRing
+from streamer.engine.shortage import shortage
 from streamer.engine.sources.attempt import Attempt, Feed, SourceMemory
 from streamer.engine.sources.backoff import Backoff
 from streamer.engine.sources.context import SourceContext
@@ -37,8 +38,17 @@ WARN_FAILURES: Final = 5
 # What no waiting mends (an address that is refused, a file that is not there) is tried as much more rarely.
 _HOPELESS_TIMES: Final = 8.0
 _TOO_SHORT_S: Final = 1.0  # a file that ends sooner is not begun again at once
-_STOP_S: Final = 30.0  # its recorder finishes a file meanwhile
+STOP_S: Final = 30.0
+"""How long a source may take to end: its recorder finishes a file meanwhile."""
 _BEGINNING: Final = frozenset({SourceState.IDLE, SourceState.WAITING, SourceState.STARTING})
+
+
+class _Outcome(NamedTuple):
+    """What became of an attempt: how it ended, or what went wrong; seconds since its first sample."""
+
+    ended: str
+    failure: TidzamError | None
+    played_s: float
 
 
 class SourceSupervisor:
@@ -49,7 +59,10 @@ class SourceSupervisor:
         kind: where its audio comes from.
         feed: what gives its audio.
         context: what all sources share.
-        on_end: called, in the source's thread, when it ended by itself (not by ``stop``), with its last state.
+        on_end: called, in the source's thread, when it has let go of its ports, however it ended.
+
+    Raises:
+        EngineError: the system has no more descriptors.
     """
 
     def __init__(
@@ -76,8 +89,11 @@ class SourceSupervisor:
         self._backoff = Backoff(context.settings.sources.backoff_max_s, chance=context.chance)
         self._cancellation = Cancellation()
         self._stepped = threading.Condition()
+        self._has_begun = False
         self._starts = 0
-        self._last_failure = ""
+        self._last_failure, self._last_failure_code, self._hopeless = "", "", False
+        self.ended_by_itself = False
+        """Whether it has ended without being told to; known when ``on_end`` is called."""
         self._thread = threading.Thread(target=self._run, name=f"source-{specification.name}", daemon=True)
 
     @property
@@ -100,34 +116,43 @@ class SourceSupervisor:
         """What went wrong last; empty if nothing ever did."""
         return self._last_failure
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was told to end, and has not done so yet, whatever its state says."""
+        return self._cancellation.is_cancelled and not self.has_ended
 
-    def wait_begun(self, timeout_s: float) -> SourceState:
-        """Wait until it has played or ended, or backs off, for so long at most; returns what it is doing then."""
+    def start(self) -> None:
+        """Begin; EngineError if the system has no more threads."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._cancellation.close()
+            raise shortage(error) or EngineError(str(error)) from error
+
+    def wait_begun(self, timeout_s: float) -> None:
+        """Wait until it has played, ended or failed, once, for so long at most."""
         with self._stepped:
-            self._stepped.wait_for(lambda: self.state not in _BEGINNING, timeout_s)
-        return self.state
+            self._stepped.wait_for(lambda: self._has_begun, timeout_s)
 
     def cancel(self) -> None:
         """Begin to end it; ``stop`` waits for it."""
         self._cancellation.cancel()
 
-    def stop(self) -> None:
+    def stop(self, timeout_s: float = STOP_S) -> None:
         """End it, ports and ring too; returns when it is done.
 
         Raises:
-            EngineError: it does not end within 30 s: a disk or device hangs. It cannot be added again before it has.
+            EngineError: it does not end within ``timeout_s``: a disk or device hangs. It ends when that goes on.
         """
-        self._cancellation.cancel()
         if self._thread.ident is None:
+            self._cancellation.close()
             return
+        self._cancellation.cancel()
         if self._thread is not threading.current_thread():
-            self._thread.join(_STOP_S)
+            self._thread.join(timeout_s)
             if self._thread.is_alive():
                 raise EngineError(
-                    f"source {self.name!r} does not end within {_STOP_S:g} s: its disk or device hangs"
+                    f"source {self.name!r} does not end within {timeout_s:g} s: its disk or device hangs"
                 )
 
     def status(self, *, with_history: bool = False) -> dict[str, Any]:
@@ -157,7 +182,10 @@ class SourceSupervisor:
             "clock_ppm": round(memory.controller.clock_ppm, 2),
             "metadata": dict(memory.metadata),
             "details": dict(memory.details),
+            "ending": self.is_ending,
             "last_failure": self._last_failure,
+            "last_failure_code": self._last_failure_code,
+            "hopeless": self._hopeless,
             "counts": {
                 **ring["counts"],
                 **memory.counts.as_dict(),
@@ -171,28 +199,26 @@ class SourceSupervisor:
         return status
 
     def _run(self) -> None:
-        reason = "it was added"
+        reason: str | None = "it was added"
         try:
-            while True:
-                self._machine.step(SourceState.WAITING, reason)
-                slot = self._context.slots.acquire(self._cancellation, self._backoff.failures)
-                if slot is None:
-                    break
-                with released(slot), self._cancellation.child() as cancellation:
-                    self._machine.step(SourceState.STARTING, "few enough others are starting")
-                    attempt = self._attempt(slot, cancellation)
-                    ended, failure = self._played(attempt)
-                if self._cancellation.is_cancelled:
-                    break
-                following = self._after(attempt, ended, failure)
-                if following is None:
-                    break
-                reason = following
+            while reason is not None:
+                reason = self._tried(reason)
         except TidzamError as error:  # an illegal step: a fault of ours
             _LOG.exception("source %s", self.name)
-            self._last_failure = str(error)
+            self._note_failure(str(error), error)
         finally:
             self._end()
+
+    def _tried(self, reason: str) -> str | None:
+        """Try to play it; the reason to start again, or None when it is over."""
+        self._machine.step(SourceState.WAITING, reason)
+        slot = self._context.slots.acquire(self._cancellation, self._backoff.failures)
+        if slot is None:
+            return None
+        with released(slot):
+            self._machine.step(SourceState.STARTING, "few enough others are starting")
+            outcome = self._attempted(slot)
+        return None if self._cancellation.is_cancelled else self._after(outcome)
 
     def _attempt(self, slot: StartSlot, cancellation: Cancellation) -> Attempt:
         self._starts += 1
@@ -214,18 +240,25 @@ class SourceSupervisor:
             on_stalled=stalled,
         )
 
-    def _played(self, attempt: Attempt) -> tuple[str, TidzamError | None]:
-        """How it ended, or what went wrong."""
+    def _attempted(self, slot: StartSlot) -> _Outcome:
+        attempt: Attempt | None = None
+        ended, failure = "", None
         try:
-            return self.feed.run(attempt), None
+            with self._cancellation.child() as cancellation:
+                attempt = self._attempt(slot, cancellation)
+                ended = self.feed.run(attempt)
         except TidzamError as error:
-            return "", error
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not silence a source for ever
-            _LOG.exception("source %s broke by a fault of the engine", self.name)
-            return "", EngineError(f"a fault of the engine ({type(error).__name__}); its log says more")
+            failure = error
+        except Exception as error:  # noqa: BLE001 - no fault, of the system or ours, may silence a source for ever
+            failure = shortage(error)
+            if failure is None:
+                _LOG.exception("source %s broke by a fault of the engine", self.name)
+                failure = EngineError(f"a fault of the engine ({type(error).__name__}); its log says more")
+        return _Outcome(ended, failure, 0.0 if attempt is None else attempt.played_s)
 
-    def _after(self, attempt: Attempt, ended: str, failure: TidzamError | None) -> str | None:
+    def _after(self, outcome: _Outcome) -> str | None:
         """What to do after an attempt: the reason to start again, or None when it is over."""
+        ended, failure, played_s = outcome
         ring = self._ports.ring
         if ring is not None:
             ring.finish()  # what waits is still played
@@ -233,18 +266,19 @@ class SourceSupervisor:
         if failure is None and not permanent:
             self._machine.step(SourceState.STOPPING, ended)
             return None
-        if failure is None and attempt.played_s >= _TOO_SHORT_S:
+        if failure is None and played_s >= _TOO_SHORT_S:
             self._backoff.reset()
             return f"{ended}: it begins again"
-        self._last_failure = (
-            str(failure) if failure is not None else f"{ended}, too soon to begin again at once"
-        )
-        self._backoff.note_played(attempt.played_s)
-        never_sounded = attempt.played_s == 0.0 and self._backoff.failures == 0
+        if failure is None:
+            self._note_failure(f"{ended}, too soon to begin again at once", failure)
+        else:
+            self._note_failure(str(failure), failure)
+        self._backoff.note_played(played_s)
+        never_sounded = played_s == 0.0 and self._backoff.failures == 0
         if not permanent and (never_sounded or self._backoff.failures + 1 >= MAX_FAILURES):
             self._machine.step(SourceState.FAILED, self._last_failure)
             return None
-        wait_s = self._backoff.wait_s() * (_HOPELESS_TIMES if _is_hopeless(failure) else 1.0)
+        wait_s = self._backoff.wait_s() * (_HOPELESS_TIMES if self._hopeless else 1.0)
         self._machine.step(SourceState.BACKING_OFF, f"{self._last_failure}; again in {wait_s:.1f} s")
         self._warn()
         try:
@@ -252,6 +286,11 @@ class SourceSupervisor:
         except FetchError:
             return None
         return f"try {self._backoff.failures + 1} after: {self._last_failure}"
+
+    def _note_failure(self, said: str, failure: TidzamError | None) -> None:
+        self._last_failure = said
+        self._last_failure_code = type(failure or FetchError("")).__name__
+        self._hopeless = _is_hopeless(failure)
 
     def _warn(self) -> None:
         failures = self._backoff.failures
@@ -265,7 +304,7 @@ class SourceSupervisor:
             )
 
     def _end(self) -> None:
-        by_itself = not self._cancellation.is_cancelled
+        self.ended_by_itself = not self._cancellation.is_cancelled
         if self.state not in (SourceState.FAILED, SourceState.STOPPING):
             self._machine.step(SourceState.STOPPING, "it was removed")
         try:
@@ -277,11 +316,11 @@ class SourceSupervisor:
             if self.state is SourceState.STOPPING:
                 self._machine.step(SourceState.STOPPED, self._machine.transitions[-1].reason)
             self._cancellation.close()
-        if by_itself:
             self._on_end(self)
 
     def _told(self, transition: Transition) -> None:
         with self._stepped:
+            self._has_begun = self._has_begun or transition.after not in _BEGINNING
             self._stepped.notify_all()
         self._context.tell(
             "source",

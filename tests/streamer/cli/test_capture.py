@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import CliRunner
 
-from streamer.capture import Microphone
 from streamer.cli.capture import capture
+from tests.streamer.capture.sound_card import path_with_card
 from tests.streamer.web.web_process import WebProcess
-from tests.support.engine_process import EngineProcess, tones
+from tests.support.crash import cli_environment, run_cli
+from tests.support.engine_process import EngineProcess, is_alive, tones
 from tests.support.waiting import wait_for
 from tidzam_platform.access import Role
 from tidzam_platform.errors import DecodingError, EngineUnavailableError, TidzamError, TokenError
@@ -24,6 +29,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EngineProce
     home = tmp_path_factory.mktemp("capture") / "home"
     with EngineProcess(home) as engine, WebProcess(home) as web:
         yield engine, web
+
+
+def is_sounding(engine: EngineProcess) -> bool:
+    """Whether a live stream is heard."""
+    channels = engine.client.request("channels.list")["channels"]
+    return any(one["channel"] == "tidzam-livestreams:out_1" and one["sounding"] for one in channels)
 
 
 def test_a_file_is_heard_as_a_microphone_would_be_and_kept(
@@ -48,13 +59,7 @@ def test_a_file_is_heard_as_a_microphone_would_be_and_kept(
         )
     )
     running.start()
-    wait_for(
-        lambda: any(
-            one["channel"] == "tidzam-livestreams:out_1" and one["sounding"]
-            for one in engine.client.request("channels.list")["channels"]
-        ),
-        "it sounds",
-    )
+    wait_for(lambda: is_sounding(engine), "it sounds")
     running.join(60)
     assert answers[0].exit_code == 0, answers[0].output
     sent = json.loads(answers[0].stdout.splitlines()[-1])
@@ -62,7 +67,8 @@ def test_a_file_is_heard_as_a_microphone_would_be_and_kept(
     assert sent["seconds"] == pytest.approx(4, abs=0.1)
     assert sent["dropped_frames"] == 0
     wait_for(lambda: engine.client.request("channels.list") == {"channels": []}, "its port goes with it")
-    assert list((engine.home / "archive" / "unchecked").glob("livestream1-*.ogg"))
+    kept = engine.home / "archive" / "unchecked"
+    wait_for(lambda: any(kept.glob("livestream1-*.ogg")), "its recording is whole")
 
 
 def test_a_wrong_token_and_one_that_may_not_are_refused(
@@ -87,9 +93,48 @@ def test_where_nobody_answers_it_is_said(tmp_path: Path) -> None:
         )
 
 
-def test_a_device_that_is_not_there_is_an_error_with_what_ffmpeg_said() -> None:
-    with Microphone("hw:99") as microphone, pytest.raises(DecodingError, match="hw:99"):
-        list(microphone.blocks())
+def test_a_card_that_is_pulled_out_ends_it_with_words_and_what_was_sent(
+    site: tuple[EngineProcess, WebProcess], tmp_path: Path
+) -> None:
+    _, web = site
+    ended = run_cli(
+        ["capture", "--url", web.url, "--device", "hw:1,0", "--json"],
+        tmp_path,
+        env={"PATH": path_with_card(tmp_path / "card", seconds=1)},
+    )
+    assert ended.returncode == DecodingError.exit_code, ended.stderr
+    assert "the device hw:1,0 gives no audio: it ended: was it unplugged?" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    sent = json.loads(ended.stdout)
+    assert sent["port"] == "tidzam-livestreams:out_1"
+    assert sent["seconds"] == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_it_in_order(
+    site: tuple[EngineProcess, WebProcess], tmp_path: Path, number: signal.Signals
+) -> None:
+    engine, web = site
+    path = {"PATH": path_with_card(tmp_path / "card")}
+    with subprocess.Popen(
+        [sys.executable, "-m", "tidzam_platform.cli", "capture", "--url", web.url, "--json"],
+        env=cli_environment(tmp_path, path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            wait_for(lambda: is_sounding(engine), "it sounds")
+            children = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 0, err.decode()
+    assert engine.client.request("channels.list") == {"channels": []}, "it was closed before it ended"
+    assert json.loads(out)["seconds"] > 0
+    assert "Traceback" not in err.decode()
+    assert children
+    assert not any(is_alive(child) for child in children)
 
 
 def test_a_device_is_a_name_and_no_option() -> None:

@@ -79,6 +79,71 @@ def test_a_source_is_added_shown_and_removed(engine: EngineProcess, folder: Path
     assert not [one for one in answer(source, "list")["sources"] if one["name"] == "pond"]
 
 
+def add(*arguments: object) -> Result:
+    """``./tidzam source add``, whatever comes of it."""
+    return CliRunner().invoke(source, ["add", *map(str, arguments)])
+
+
+def listed(engine: EngineProcess) -> list[str]:
+    return [one["name"] for one in engine.client.request("sources.list")["sources"]]
+
+
+def test_adding_waits_until_the_source_has_begun(engine: EngineProcess, folder: Path) -> None:
+    added = run(source, "add", "pond", "--file", folder / "tones.opus", "--temporary")
+    assert added.stdout == "pond: playing; ./tidzam status shows what is heard\n"
+    status = answer(source, "add", "pond", "--file", folder / "tones.opus", "--temporary")
+    assert (status["name"], status["state"]) == ("pond", "playing")
+    run(source, "remove", "pond")
+
+
+def test_a_source_that_fails_for_good_is_told_with_its_reason_and_the_exit_code(
+    engine: EngineProcess, folder: Path
+) -> None:
+    failed = add("film", "--file", folder / "none.opus", "--temporary", "--json")
+    assert isinstance(failed.exception, TidzamError)
+    assert "none.opus" in str(failed.exception)
+    assert json.loads(failed.stdout)["state"] == "failed"
+    refused = add("lake", "http://127.0.0.1:9/lake.ogg")
+    assert isinstance(refused.exception, RefusedAddressError), "a permanent one, but no waiting mends it"
+    assert "127.0.0.1" in str(refused.exception)
+    assert "./tidzam source remove lake" in str(refused.exception)
+    assert refused.stdout == ""
+    assert {"film", "lake"} <= set(listed(engine))
+    silent = {one["name"]: one for one in answer(status)["without_channels"]}
+    assert (silent["film"]["state"], silent["lake"]["is_permanent"]) == ("failed", True)
+    assert "127.0.0.1" in silent["lake"]["last_failure"]
+    table = run(status).stdout
+    assert "sources without channels" in table
+    for expected in ("film", "failed", "none.opus", "lake"):
+        assert expected in table
+    run(source, "remove", "film")
+    run(source, "remove", "lake")
+    assert answer(status)["without_channels"] == []
+    assert "sources without channels" not in run(status).stdout
+
+
+def test_adding_without_waiting_fails_for_nothing_that_comes_later(engine: EngineProcess) -> None:
+    added = run(source, "add", "lake", "http://127.0.0.1:9/lake.ogg", "--no-wait")
+    assert added.stdout.startswith("lake: ")
+    assert "lake" in listed(engine)
+    run(source, "remove", "lake")
+
+
+def test_a_permanent_source_that_may_come_yet_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        EngineProcess(tmp_path / "home", sources__private_addresses="true"),
+        FaultyStreamServer() as server,
+    ):
+        monkeypatch.setenv("TIDZAM_HOME", str(tmp_path / "home"))
+        server.behave("/pond", Status("503 Service Unavailable"))
+        told = run(source, "add", "pond", server.url("/pond"))
+        assert "503" in told.stdout
+        assert "it is tried again" in told.stdout
+        assert add("brook", server.url("/pond"), "--temporary").exit_code != 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

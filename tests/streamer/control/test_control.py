@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,15 +19,15 @@ from pydantic import ConfigDict, validate_call
 
 from streamer.engine.control import ControlServer, EngineClient, EventHub
 from streamer.engine.control.wire import (
+    ENGINE,
     MAX_CONNECTIONS,
     MAX_LINE_BYTES,
-    SOCKET_NAME,
     connect,
     run_folder,
     short_path,
 )
 from tests.support.waiting import wait_for
-from tidzam_platform.errors import EngineError, EngineUnavailableError, ProcessError, SourceError
+from tidzam_platform.errors import BusyError, EngineError, EngineUnavailableError, ProcessError, SourceError
 
 
 class Engine:
@@ -119,6 +121,22 @@ def test_no_answer_in_time_is_an_error_and_the_next_request_gets_its_own(engine:
         assert client.request("double", number=3) == {"number": 6}
 
 
+def test_it_stops_within_one_limit_however_many_requests_take_long(
+    engine: Engine, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamer.engine.control.server._STOP_S", 0.2)
+    with EngineClient(home, timeout_s=20) as client, ThreadPoolExecutor(10) as pool:
+        asked = [pool.submit(client.request, "wait") for _ in range(10)]
+        wait_for(lambda: len(engine.server._connections) == 10, "all of them are under way")
+        begin_s = time.monotonic()
+        engine.server.stop()
+        took_s = time.monotonic() - begin_s
+        engine.leave.set()
+        for one in asked:
+            assert one.exception(20) is None or isinstance(one.exception(), EngineUnavailableError)
+    assert took_s < 1.5
+
+
 def test_a_second_engine_on_one_home_is_refused(engine: Engine, client: EngineClient, home: Path) -> None:
     with pytest.raises(ProcessError, match="runs on this home"):
         Engine(home).server.start()
@@ -126,10 +144,10 @@ def test_a_second_engine_on_one_home_is_refused(engine: Engine, client: EngineCl
 
 
 def test_the_socket_of_an_engine_that_was_killed_is_taken_over(home: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as killed, short_path(run_folder(home), SOCKET_NAME) as path:
+    with socket.socket(socket.AF_UNIX) as killed, short_path(run_folder(home), ENGINE.socket_name) as path:
         killed.bind(path)
         killed.listen()
-    assert (home / "run" / SOCKET_NAME).exists()
+    assert (home / "run" / ENGINE.socket_name).exists()
     engine = Engine(home)
     engine.server.start()
     with EngineClient(home) as client:
@@ -202,7 +220,7 @@ def test_what_an_owner_left_ends_with_its_lease(engine: Engine, client: EngineCl
 def test_what_is_no_line_closes_that_connection_only(
     engine: Engine, client: EngineClient, home: Path, line: bytes
 ) -> None:
-    with connect(home, 20) as connection:
+    with connect(home, ENGINE, 20) as connection:
         connection.sendall(line)
         connection.shutdown(1)
         assert connection.recv(1) == b""
@@ -223,9 +241,9 @@ def test_every_object_that_is_no_request_gets_an_error(name: Any, arguments: Any
 
 
 def test_more_connections_than_it_takes_are_told_so(engine: Engine, client: EngineClient, home: Path) -> None:
-    connections = [connect(home, 20) for _ in range(MAX_CONNECTIONS)]
+    connections = [connect(home, ENGINE, 20) for _ in range(MAX_CONNECTIONS)]
     try:
-        with pytest.raises(EngineError, match="too many connections"):
+        with pytest.raises(BusyError, match="too many connections"):
             client.request("double", number=1)
     finally:
         for connection in connections:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import resource
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +13,15 @@ import numpy as np
 import psutil
 import pytest
 
+from streamer.engine.descriptors import MOST_DESCRIPTORS
 from streamer.engine.rings import BlockReader, ChannelRings, Directory
 from tests.support.engine_process import RATE_HZ, EngineProcess, file_folders, is_alive, tones
 from tests.support.waiting import wait_for
 from tidzam_platform.errors import EngineUnavailableError, InvalidNameError, SourceError
 
 CHANNELS = 4
+PLACES = 6  # channels that the shared engine analyses at most
+FEW_DESCRIPTORS = 512  # as of a shell; there may be more open here already
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +35,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shared_engine(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[EngineProcess]:
     """Starting one compiles its callbacks, which takes seconds."""
     home = tmp_path_factory.mktemp("engine") / "home"
-    with EngineProcess(home, sources__file_folders=file_folders(folder)) as engine:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FEW_DESCRIPTORS, hard))
+    try:
+        process = EngineProcess(
+            home, sources__file_folders=file_folders(folder), graph__max_channels=str(PLACES)
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with process as engine:
         yield engine
 
 
@@ -39,7 +52,8 @@ def engine(shared_engine: EngineProcess) -> Iterator[EngineProcess]:
     """The shared engine, without any source before and after."""
     yield shared_engine
     for one in shared_engine.client.request("sources.list")["sources"]:
-        shared_engine.client.request("sources.remove", name=one["name"])
+        with contextlib.suppress(SourceError):  # it is being removed already
+            shared_engine.client.request("sources.remove", name=one["name"])
 
 
 @pytest.fixture
@@ -82,6 +96,38 @@ def test_each_channel_of_a_source_is_heard_by_another_process(engine: EngineProc
     assert engine.client.request("channels.list") == {"channels": []}
     with pytest.raises(SourceError, match="pond"):
         engine.client.request("sources.get", name="pond")
+
+
+def test_a_channel_too_many_says_so_and_is_analysed_when_there_is_place(
+    engine: EngineProcess, folder: Path
+) -> None:
+    engine.client.request("sources.add", specification=pond(folder))
+    engine.wait_until("pond", "playing")
+    engine.client.request("sources.add", specification={**pond(folder), "name": "marsh"})
+    engine.wait_until("marsh", "playing")
+    why = {one["channel"]: one["why"] for one in engine.client.request("channels.list")["channels"]}
+    unheard = [f"marsh:out_{number}" for number in range(1 + PLACES - CHANNELS, CHANNELS + 1)]
+    for name in unheard:
+        assert "not analysed" in why[name]
+        assert "graph.max_channels" in why[name]
+    engine.client.request("sources.remove", name="pond")
+    wait_for(
+        lambda: all(one["sounding"] for one in engine.client.request("channels.list")["channels"]),
+        "all sound",
+    )
+    heard = loudest_hz(engine)
+    assert {name: heard[name] for name in unheard} == pytest.approx(
+        {name: 200 * int(name[-1]) for name in unheard}, abs=4
+    )
+    assert {one["why"] for one in engine.client.request("channels.list")["channels"]} == {""}
+
+
+def test_it_takes_the_descriptors_that_it_may_have_and_says_how_the_graph_is(engine: EngineProcess) -> None:
+    soft, hard = psutil.Process(engine.pid).rlimit(psutil.RLIMIT_NOFILE)
+    assert soft == (MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS))
+    graph = engine.client.request("status")["graph"]
+    assert (graph["kind"], graph["running"], graph["restarts"]) == ("clock", True, 0)
+    assert (graph["lost_because"], graph["lost_at"]) == (None, None)
 
 
 def test_a_file_that_has_played_to_its_end_says_so_and_its_channels_go(

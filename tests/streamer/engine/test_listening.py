@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from streamer.engine.encoding import PageSplitter
+from tests.streamer.listening.made import Listener, ogg_tone
 from tests.support.data import shared_data
 from tests.support.endless_media import EndlessOgg
 from tests.support.engine_process import RATE_HZ, EngineProcess, file_folders, tones
 from tests.support.faulty_stream_server import FaultyStreamServer
 from tests.support.parts import require_part
-from tests.support.stream_behaviours import Healthy
+from tests.support.stream_behaviours import Healthy, Reset
 from tests.support.waiting import wait_for
 from tidzam_platform.audio.ffmpeg import program
+from tidzam_platform.errors import SourceError
 from tidzam_platform.operations.ports import free_port
 
 CHANNELS = 30
@@ -48,7 +54,8 @@ def engine(shared_engine: EngineProcess) -> Iterator[EngineProcess]:
     """The shared engine, without any source before and after."""
     yield shared_engine
     for one in shared_engine.client.request("sources.list")["sources"]:
-        shared_engine.client.request("sources.remove", name=one["name"])
+        with contextlib.suppress(SourceError):  # it is being removed already
+            shared_engine.client.request("sources.remove", name=one["name"])
 
 
 def encoders(engine: EngineProcess) -> int:
@@ -166,6 +173,69 @@ def test_a_source_is_passed_on_as_it_is(engine: EngineProcess, tmp_path: Path) -
         assert len(mounts_of(engine)) == 2, "its channels can be heard as well"
         engine.client.request("sources.remove", name="pond")
         wait_for(lambda: not known_to_icecast(address), "the mount goes with its source")
+
+
+def test_who_listens_to_a_source_that_is_passed_on_hears_on_after_it_was_connected_again(
+    engine: EngineProcess,
+) -> None:
+    first, second = (EndlessOgg(ogg_tone("libopus", hertz, 3)) for hertz in (500, 900))
+    with FaultyStreamServer() as server:
+        server.behave("/pond", Healthy(first))
+        described = {"name": "pond", "url": server.url("/pond"), "format": "copy", "is_permanent": True}
+        engine.client.request("sources.add", specification=described)
+        engine.wait_until("pond", "playing")
+        address = engine.client.request("sources.get", name="pond")["copied_at"]
+        wait_for(lambda: known_to_icecast(address), "Icecast knows the mount")
+        host, _, path = address.removeprefix("http://").partition("/")
+        with Listener(int(host.rpartition(":")[2]), f"/{path}") as listener:
+
+            def heard_s() -> list[float]:
+                """Of each link of the stream."""
+                ends: dict[int, list[int]] = {}
+                for page in PageSplitter().feed(listener.data):
+                    if page.granule > 0:
+                        ends.setdefault(page.serial, []).append(page.granule)
+                return [(granules[-1] - granules[0]) / RATE_HZ for granules in ends.values()]
+
+            wait_for(lambda: max(heard_s(), default=0) > 1.5, "it is heard", 30)
+            server.behave("/pond", Reset())
+            engine.wait_until("pond", "backing_off")
+            server.behave("/pond", Healthy(second))
+            wait_for(lambda: len(heard_s()) == 2 and heard_s()[1] > 2, "it is heard again", 40)
+            assert not listener.has_ended
+        states = [step["after"] for step in engine.client.request("sources.get", name="pond")["history"]]
+        assert "backing_off" in states
+    audio = listener.audio()
+    assert loudest_hz(audio[RATE_HZ // 4 : RATE_HZ * 5 // 4]) == pytest.approx(500, abs=4)
+    assert loudest_hz(audio[-RATE_HZ:]) == pytest.approx(900, abs=4)
+    assert encoders(engine) == 0
+    engine.client.request("sources.remove", name="pond")
+    wait_for(lambda: not known_to_icecast(address), "the mount goes with its source")
+
+
+def test_while_jack_hangs_no_channel_is_said_to_sound(engine: EngineProcess, folder: Path) -> None:
+    recording = tones(folder / "marsh.opus", 2, 60)
+    engine.client.request("sources.add", specification={"name": "marsh", "path": str(recording)})
+    seen: list[list[dict[str, Any]]] = []
+
+    def all_are(sounding: bool) -> bool:
+        seen.append(engine.client.request("channels.list")["channels"])
+        return len(seen[-1]) == 2 and all(one["sounding"] is sounding for one in seen[-1])
+
+    wait_for(lambda: all_are(True), "both sound")
+    before = engine.client.request("status")["graph"]
+    assert before["running"]
+    os.kill(before["server_pid"], signal.SIGSTOP)
+    wait_for(lambda: all_are(False), "it is noticed", 10)
+    for one in seen[-1]:
+        assert "audio graph" in one["why"]
+        assert (one["peak_dbfs"], one["rms_dbfs"]) == (None, None)
+    wait_for(lambda: all_are(True), "both sound again", 30)
+    assert {one["why"] for one in seen[-1]} == {""}
+    graph = engine.client.request("status")["graph"]
+    assert (graph["running"], graph["restarts"]) == (True, before["restarts"] + 1)
+    assert "computed nothing" in graph["lost_because"]
+    assert graph["lost_at"] > engine.client.request("status")["since"]
 
 
 def test_muting_silences_the_mount_within_a_second_and_nothing_else(

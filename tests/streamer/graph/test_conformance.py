@@ -333,6 +333,8 @@ def test_the_status_says_what_it_is_and_counts(graph: AudioGraph) -> None:
     assert status["running"] is graph.is_running is True
     assert status["xruns"] == graph.xruns
     assert status["restarts"] == 0
+    assert status["cycle_frames"] in (0, graph.cycle_frames)  # 0 before the first cycle
+    assert (status["lost_because"], status["lost_at"]) == (None, None)
 
 
 def test_closing_the_graph_first_is_no_error(

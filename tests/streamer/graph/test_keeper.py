@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
@@ -32,6 +33,7 @@ from tests.streamer.graph.conftest import SETTINGS, MakeSource
 from tests.streamer.graph.harness import Listener, connected_listener, fill, let_pass
 from tests.support.parts import require_part
 from tests.support.waiting import wait_for
+from tidzam_platform.clock import parse_utc, utc_now
 from tidzam_platform.errors import AudioGraphError, MissingSystemPartError, ProcessError
 from tidzam_platform.settings import GraphSettings
 
@@ -97,9 +99,10 @@ def test_after_a_fault_all_is_back_within_ten_seconds(
         lost.set()
 
     keeper.on_lost(on_lost)
-    pid, failed_at = keeper.server_pid, time.monotonic()
+    pid, failed_at, began = keeper.server_pid, time.monotonic(), utc_now() - timedelta(milliseconds=1)
     fault(keeper)
     wait_for(lost.is_set, "the loss is told", BACK_S)
+    assert keeper.status()["lost_because"] == reasons[0], "at once, and not only when it is back"
     wait_for(
         lambda: (
             keeper.is_running and set(keeper.ports()) >= set(ports) and keeper.connections() == connections
@@ -121,7 +124,8 @@ def test_after_a_fault_all_is_back_within_ten_seconds(
     assert keeper.server_pid != pid
     assert len(reasons) == 1
     status = keeper.status()
-    assert (status["restarts"], status["lost_because"]) == (1, reasons[0])
+    assert (status["running"], status["restarts"], status["lost_because"]) == (True, 1, reasons[0])
+    assert began <= parse_utc(status["lost_at"]) <= utc_now()
     assert Connection("forest:out_2", "system:playback_1") in connections
     # The listeners proved each sample. The time without JACK is told as missed, and time goes on.
     assert before < keeper.frame_time()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -40,11 +41,34 @@ class Ears(SourceHooks):
         self.ports[source] = ports
 
 
+class SlowEars(Ears):
+    """Rings of sources that are held take as long to close as a test says: their recorders' disk is slow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closing: set[str] = set()
+        """Sources that try to close a ring while they are held."""
+        self._held: dict[str, threading.Event] = {}
+
+    def hold(self, *sources: str) -> None:
+        self._held |= {source: threading.Event() for source in sources}
+
+    def release(self) -> None:
+        for held in self._held.values():
+            held.set()
+
+    def on_ring_closed(self, source: str, ring: SourceRing, specification: SourceSpecification) -> None:
+        if source in self._held:
+            self.closing.add(source)
+            self._held[source].wait(10)
+        super().on_ring_closed(source, ring, specification)
+
+
 class Site:
     """What a test asks and sees."""
 
-    def __init__(self, make: Callable[..., SourceManager]) -> None:
-        self.ears = Ears()
+    def __init__(self, make: Callable[..., SourceManager], ears: Ears | None = None) -> None:
+        self.ears = ears or Ears()
         self.hub = EventHub()
         self._told = self.hub.subscribe()
         self.events: list[dict[str, Any]] = []

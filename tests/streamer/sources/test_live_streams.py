@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from hypothesis import strategies as st
 from streamer.engine.graph import ClockGraph
 from streamer.engine.rings import ENGINE_RATE_HZ, RingFolder, SourceReader
 from streamer.engine.sources.context import SharedCatalog, SourceContext
-from streamer.engine.sources.live import LiveStream, LiveStreams
+from streamer.engine.sources.live import LiveStream
+from streamer.engine.sources.live_ports import LiveStreams
 from streamer.engine.sources.pushed_audio import MAX_WAITING_S, PushQueue, read_pcm16
 from streamer.engine.sources.start_slots import StartSlots
 from tests.support.waiting import wait_for
@@ -103,6 +106,56 @@ def test_others_are_told_before_the_first_sample_and_before_the_ring_goes(
     assert told[0] == ("opened", 0)
     assert told[1][0] == "closed"
     assert told[1][1] > 20_000
+
+
+def test_a_stream_whose_recorder_takes_long_holds_up_no_other(pool: Callable[..., LiveStreams]) -> None:
+    closing, go_on = threading.Event(), threading.Event()
+
+    def record_to_the_end(stream: LiveStream) -> None:
+        if stream.info.owner == "a":
+            closing.set()
+            go_on.wait(10)
+
+    streams = pool(2, on_closed=record_to_the_end)
+    slow, other = streams.open("a"), streams.open("b")
+    with ThreadPoolExecutor(1) as threads:
+        closed = threads.submit(streams.close_owned, "a")
+        try:
+            assert closing.wait(20)
+            assert [status["owner"] for status in streams.status()] == ["b"]
+            assert streams.of_owner("b") is other
+            with pytest.raises(SourceError, match="no live stream"):
+                streams.of_owner("a")
+            with pytest.raises(SourceError, match="all 2 ports"):
+                streams.open("c")  # the port of the slow one is not free before its ring is gone
+            streams.close_owned("b")
+            assert streams.open("c").info.number == other.info.number
+            assert not closed.done(), "all of that was done meanwhile"
+        finally:
+            go_on.set()
+        assert closed.result(20) == [slow.info.port]
+    assert streams.open("d").info.number == slow.info.number
+
+
+def test_a_stream_that_takes_long_to_open_holds_up_no_other(pool: Callable[..., LiveStreams]) -> None:
+    opening, go_on = threading.Event(), threading.Event()
+
+    def take_long(stream: LiveStream) -> None:
+        if stream.info.owner == "a":
+            opening.set()
+            go_on.wait(10)
+
+    streams = pool(2, on_opened=take_long)
+    with ThreadPoolExecutor(1) as threads:
+        opened = threads.submit(streams.open, "a")
+        try:
+            assert opening.wait(20)
+            other = streams.open("b")
+            assert [status["owner"] for status in streams.status()] == ["b"]
+            assert not opened.done()
+        finally:
+            go_on.set()
+        assert opened.result(20).info.number != other.info.number
 
 
 @given(st.binary(max_size=100), st.integers(-10, 400_000), st.integers(1, 4))

@@ -243,12 +243,20 @@ class TestRestart:
         few = settings.model_copy(update={"sources": SourcesSettings(max_sources=1)})
         with SourceManager(stepped_graph, ring_folder, few, try_again_s=0.05) as manager:
             assert manager.start() == 1
+            first, second = manager.list()
+            assert set(second) == set(first), "it is listed as all others"
+            assert (second["name"], second["state"], second["kept"]) == ("second", "backing_off", True)
+            assert "there are 1 sources already" in second["reason"]
+            assert set(manager.status("second")) == set(manager.status("first"))
+            with pytest.raises(SourceError, match="could not be started: there are 1 sources already"):
+                manager.push("second", pcm(0.1), ENGINE_RATE_HZ)
             manager.add({"name": "first", "live": True, "nb_channels": 2}, keep=True)
             kept = json.loads((settings.home / "sources.json").read_text())
             assert "second" in json.dumps(kept)
             manager.remove("first")
             wait_for(
-                lambda: [status["name"] for status in manager.list()] == ["second"], "there is room for it"
+                lambda: [(one["name"], one["state"]) for one in manager.list()] == [("second", "playing")],
+                "there is room for it",
             )
         with SourceManager(stepped_graph, ring_folder, few, try_again_s=0.05) as manager:
             assert manager.start() == 1
@@ -264,6 +272,7 @@ class TestRestart:
         with SourceManager(stepped_graph, ring_folder, few) as manager:
             manager.start()
             manager.remove("second")
+            assert [status["name"] for status in manager.list()] == ["first"]
             with pytest.raises(SourceError, match="no source 'second'"):
                 manager.remove("second")
         assert "second" not in (settings.home / "sources.json").read_text()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.engine.graph import RESERVED_NAMES
+from streamer.engine.reserved_names import RESERVED_NAMES
 from streamer.engine.sources import SourceKind, SourceSpecification
 from streamer.engine.sources.channel_choice import MAX_CHANNELS, parse_channels
 from streamer.engine.sources.devices import AlsaDevice, JackPorts, parse_device

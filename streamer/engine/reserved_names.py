@@ -1,0 +1,10 @@
+"""Names of clients in the audio graph that no source may have. They stand alone: who checks a name needs no graph."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ANALYZER: Final = "analyzer"
+LIVE_STREAMS: Final = "tidzam-livestreams"
+CONTROL: Final = "tidzam-control"
+RESERVED_NAMES: Final = frozenset({ANALYZER, LIVE_STREAMS, CONTROL, "system"})
