@@ -7,13 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tidzam_platform.archive.exact_start import (
-    ANCHOR_FRAME_TAG,
-    ANCHOR_UTC_TAG,
-    FRAME_TAG,
-    SOURCE_TAG,
-    START_TAG,
-)
+from tidzam_platform.archive import exact_start
+from tidzam_platform.clips import metadata
 from tidzam_platform.errors import SettingsError
 from tidzam_platform.settings import Settings
 from tidzam_platform.variables import READ_ELSEWHERE, require_known_variables
@@ -64,12 +59,7 @@ def test_every_name_in_the_code_is_known() -> None:
     for room in ("tidzam_platform", "serving", "assets", "streamer"):
         files += (ROOT / room).rglob("*.py")
     names = {name for path in files for name in re.findall(r"\bTIDZAM_[A-Z][A-Z_]*[A-Z]\b", path.read_text())}
-    names -= {
-        START_TAG,
-        FRAME_TAG,
-        ANCHOR_FRAME_TAG,
-        ANCHOR_UTC_TAG,
-        SOURCE_TAG,
-    }  # in recordings, not in the environment
+    tags = (exact_start, metadata)  # what stands in recordings and clips, not in the environment
+    names -= {value for module in tags for name, value in vars(module).items() if name.endswith("_TAG")}
     assert {"TIDZAM_HOME", *READ_ELSEWHERE} <= names
     require_known_variables(Settings, dict.fromkeys(names, ""))

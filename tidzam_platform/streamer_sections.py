@@ -146,8 +146,8 @@ class WebSettings(Section):
 class SupervisionSettings(Section):
     """The processes that ``./tidzam start`` runs, and when one of them counts as broken."""
 
-    processes: tuple[Literal["model-server", "engine", "web", "dagster"], ...] = Field(
-        ("model-server", "engine", "web", "dagster"),
+    processes: tuple[Literal["model-server", "engine", "analyzer", "web", "dagster"], ...] = Field(
+        ("model-server", "engine", "analyzer", "web", "dagster"),
         min_length=1,
         description="Which processes run on this machine; what another machine runs is left out.",
     )

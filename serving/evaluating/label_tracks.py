@@ -15,9 +15,9 @@ from typing import Final
 from tidzam_platform.classifiers.evaluation.events import TimedLabel
 from tidzam_platform.errors import LabelError
 from tidzam_platform.labels.folder_reader import AUDIO_SUFFIXES
+from tidzam_platform.labels.tracks.audacity import read_audacity
 
 _TRACK: Final = re.compile(r"(?P<stem>.+)\.ch(?P<channel>[1-9][0-9]{0,5})\.txt", re.DOTALL)
-_FREQUENCIES: Final = "\\"
 
 
 @dataclass(frozen=True)
@@ -81,34 +81,10 @@ def find_labelled(folder: Path) -> LabelledArchive:
 
 def read_label_track(path: Path) -> tuple[TimedLabel, ...]:
     """The labels of an Audacity track, by ascending onset; LabelError says which line cannot be read."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise LabelError(f"{path} is no label track in UTF-8: {error}") from error
-    except OSError as error:
-        raise LabelError(f"{path} cannot be read: {error.strerror}") from error
     return tuple(
         sorted(
-            _label(line, f"{path}:{number}")
-            for number, line in enumerate(lines, 1)
-            if line.strip() and not line.startswith(_FREQUENCIES)
+            TimedLabel(one.start_s, one.end_s, one.label)
+            for one in read_audacity(path)
+            if one.start_s is not None and one.end_s is not None
         )
     )
-
-
-def _label(line: str, where: str) -> TimedLabel:
-    start, _, rest = line.partition("\t")
-    end, _, label = rest.partition("\t")
-    try:
-        # Audacity writes the decimal comma where the user's language does.
-        times = [float(time.replace(",", ".")) for time in (start, end)]
-    except ValueError as error:
-        raise LabelError(
-            f"{where}: a label is start, end and name, separated by tabs, not {line!r}"
-        ) from error
-    if not label.strip():
-        raise LabelError(f"{where}: the label has no name; write what sounds there, or remove the line")
-    try:
-        return TimedLabel(times[0], times[1], label.strip())
-    except LabelError as error:
-        raise LabelError(f"{where}: {error}") from error

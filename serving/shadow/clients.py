@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Final
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.client import ModelClient, Prediction, Route
+from serving.shadow.comparison import Disagreement
 from serving.shadow.origins import WindowOrigin, origins_key
 from serving.shadow.recorder import ShadowRecorder
 from serving.signature import ModelDescription
@@ -24,7 +25,11 @@ _LOOK_S: Final = 0.01
 
 @contextmanager
 def open_shadowing_client(
-    settings: Settings, share: float, *, address: str | None = None
+    settings: Settings,
+    share: float,
+    *,
+    address: str | None = None,
+    on_disagreement: Callable[[Disagreement], None] = lambda _disagreement: None,
 ) -> Iterator[ModelClient]:
     """A client whose windows, of a share of the requests, the canary hears too; what both say is recorded.
 
@@ -36,6 +41,7 @@ def open_shadowing_client(
         settings: sections model_server and decision; the catalog.
         share: of the requests, in [0, 1], chosen by their keys.
         address: of the model server; that of the settings by default.
+        on_disagreement: told of each window for which both decided differently; must neither wait nor raise.
 
     Raises:
         CatalogError: the catalog cannot be opened, or, at the end, not be written.
@@ -50,6 +56,7 @@ def open_shadowing_client(
             catalog,
             settings.decision,
             lambda version: client.describe(version),  # noqa: PLW0108 - the client is made below
+            on_disagreement=on_disagreement,
         ) as recorder,
         ModelClient(
             address or f"{server.host}:{server.port}",

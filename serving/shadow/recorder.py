@@ -45,6 +45,7 @@ class ShadowRecorder:
         flush_s: seconds between two writes.
         flush_windows: it writes earlier after so many windows.
         now: the time, aware.
+        on_disagreement: told of each window for which both decided differently; must neither wait nor raise.
     """
 
     def __init__(
@@ -56,7 +57,9 @@ class ShadowRecorder:
         flush_s: float = FLUSH_S,
         flush_windows: int = FLUSH_WINDOWS,
         now: Callable[[], datetime] = utc_now,
+        on_disagreement: Callable[[Disagreement], None] = lambda _disagreement: None,
     ) -> None:
+        self._on_disagreement = on_disagreement
         self._catalog, self._decision, self._describe, self._now = catalog, decision, describe, now
         self._flush_s, self._flush_windows = flush_s, flush_windows
         self._lock = threading.Lock()
@@ -106,6 +109,8 @@ class ShadowRecorder:
             self._pending_windows += figures.windows
             if self._pending_windows >= self._flush_windows:
                 self._wake.set()
+        for one in found:
+            self._on_disagreement(one)
 
     def flush(self) -> None:
         """Write what was not written yet.

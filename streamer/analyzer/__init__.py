@@ -1,1 +1,1 @@
-"""Windows, model client, decision, recorder of clips, outputs, alerts."""
+"""The analyzer: every channel is heard as it sounds; see docs/analyzer.md."""

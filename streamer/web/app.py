@@ -10,14 +10,18 @@ from flask import Blueprint, Flask, Response, jsonify, request
 from serving.gateway import make_gateway
 from serving.gateway.answers import error_object
 from serving.gateway.guard import is_allowed_origin
+from streamer.web.annotation_views import add_annotation_views
 from streamer.web.callers import SocketGuard, require_caller
 from streamer.web.channel_views import add_channel_views
+from streamer.web.clip_views import add_clip_views
 from streamer.web.core import WebCore
+from streamer.web.detection_views import add_detection_views
 from streamer.web.health_views import health_blueprint
 from streamer.web.metrics import Metrics
 from streamer.web.openapi import openapi_document
 from streamer.web.page_views import pages_blueprint
 from streamer.web.refusals import refused
+from streamer.web.rule_views import add_rule_views
 from streamer.web.sockets import Sockets
 from streamer.web.source_views import add_source_views, authorised
 from tidzam_platform.access import Role
@@ -45,6 +49,11 @@ class WebApp:
         self.sockets = Sockets(self.flask, core)
         self.wsgi = SocketGuard(self.flask.wsgi_app, core.settings.web)
 
+    def start(self) -> None:
+        """Look for engine and analyzer, and tell clients what they tell."""
+        self.sockets.start()
+        self._core.start(self.sockets.source_news.take, self.sockets.results.take)
+
     def close(self) -> None:
         """End all Socket.IO connections."""
         self.sockets.close()
@@ -62,6 +71,10 @@ class WebApp:
         api = Blueprint("streamer", __name__, url_prefix="/api/v1")
         add_source_views(api, core)
         add_channel_views(api, core)
+        add_rule_views(api, core)
+        add_detection_views(api, core)
+        add_clip_views(api, core)
+        add_annotation_views(api, core)
         app.register_blueprint(api)
         app.register_blueprint(health_blueprint(core, metrics))
         app.register_blueprint(pages_blueprint(core.settings.icecast))

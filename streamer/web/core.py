@@ -5,14 +5,19 @@ from __future__ import annotations
 import copy
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from serving.gateway.hearing import GatewayCore
 from streamer.web.access import Gatekeeper
+from streamer.web.analyzer_link import AnalyzerLink
 from streamer.web.counting import Counts
 from streamer.web.engine_link import EngineLink
+from streamer.web.library import Library
 from tidzam_platform.errors import TidzamError
 from tidzam_platform.settings import Settings
+
+OnEvent = Callable[[dict[str, Any]], None]
 
 _CHANNELS_S: Final = 0.2  # how old a list of channels may be: many pages show the meters of one engine
 
@@ -28,17 +33,22 @@ class WebCore:
             self.gateway.tokens, anonymous_may_listen=settings.web.anonymous_may_listen
         )
         self.engine = EngineLink(settings.home)
+        self.analyzer = AnalyzerLink(settings.home)
+        self.library = Library(self.settings)
         self.counts = Counts()
         self._lock = threading.Lock()
         self._channels: tuple[float, dict[str, Any] | TidzamError] | None = None
 
-    def start(self) -> None:
-        """Look for the engine."""
-        self.engine.start()
+    def start(self, on_engine_event: OnEvent, on_analyzer_event: OnEvent) -> None:
+        """Look for engine and analyzer, and hand on what they tell; who is called must not wait."""
+        self.engine.start(on_engine_event)
+        self.analyzer.start(on_analyzer_event)
 
     def close(self) -> None:
-        """End the connections to the engine and the model server."""
+        """End the connections to engine, analyzer and model server, and to the catalog."""
         self.engine.close()
+        self.analyzer.close()
+        self.library.close()
         self.gateway.close()
 
     def channels(self) -> dict[str, Any]:

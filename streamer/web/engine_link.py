@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import random
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from streamer.engine.control import EngineClient
+from streamer.web.retries import retry_waits_s
 from tidzam_platform.errors import BusyError, EngineUnavailableError, TidzamError
 
 _LOG = logging.getLogger(__name__)
@@ -21,9 +21,10 @@ _LOG = logging.getLogger(__name__)
 _MOST_AT_ONCE: Final = 24  # requests; the engine takes 64 connections, and others have some of them
 _ROOM_S: Final = 5.0
 _LEASE_S: Final = 5.0  # how long who opens something waits for the engine to know us
-_RETRY_S: Final = (0.2, 5.0)  # the waits between tries grow from one to the other
 _QUICK_AT_ONCE: Final = 4
 _QUICK_S: Final = 3.0  # for answers that are worth nothing later
+_BEGIN_S: Final = 30.0  # a server that does not answer, and a stream without a sample, have failed by then
+_SPARE_S: Final = 10.0
 _MOST_FAREWELLS: Final = 10_000
 
 
@@ -39,19 +40,27 @@ class EngineLink:
 
     def __init__(self, home: Path) -> None:
         self._client, self._quick = EngineClient(home), EngineClient(home, timeout_s=_QUICK_S)
+        self._patient = EngineClient(home, timeout_s=_BEGIN_S + _SPARE_S)
         self._prefix = f"web-{os.getpid()}-{secrets.token_hex(4)}/"
         self._room = threading.BoundedSemaphore(_MOST_AT_ONCE)
         self._quick_room = threading.BoundedSemaphore(_QUICK_AT_ONCE)
         self._leased, self._stopping = threading.Event(), threading.Event()
         self._wake = threading.Condition()
         self._leaving: OrderedDict[str, None] = OrderedDict()
+        self._on_event: Callable[[dict[str, Any]], None] = lambda _event: None
         self._threads = [
             threading.Thread(target=run, name=name, daemon=True)
             for run, name in ((self._keep_lease, "engine-lease"), (self._say_farewells, "engine-farewells"))
         ]
 
-    def start(self) -> None:
-        """Make ourselves known to the engine, now or as soon as there is one."""
+    def start(self, on_event: Callable[[dict[str, Any]], None] = lambda _event: None) -> None:
+        """Make ourselves known to the engine, now or as soon as there is one.
+
+        Args:
+            on_event: called with what it tells, in one thread, and with ``{"event": "engine"}`` whenever it knows us
+                anew; it must not wait.
+        """
+        self._on_event = on_event
         for thread in self._threads:
             thread.start()
 
@@ -62,6 +71,7 @@ class EngineLink:
             self._wake.notify_all()
         self._client.close()
         self._quick.close()
+        self._patient.close()
 
     def owner(self, client: str) -> str:
         """The owner's name of a client of ours."""
@@ -93,6 +103,20 @@ class EngineLink:
         finally:
             self._quick_room.release()
 
+    def wait_begun(self, number: int) -> dict[str, Any]:
+        """Wait until a source has begun or failed, for half a minute at most; on none of the places of other requests.
+
+        Args:
+            number: of its start, as ``sources.add`` told it.
+
+        Returns:
+            Its status.
+
+        Raises:
+            TidzamError: as ``request``.
+        """
+        return self._patient.request("sources.wait", number=number, wait_s=_BEGIN_S)
+
     def request_owned(self, do: str, owner: str, **arguments: Any) -> dict[str, Any]:
         """As ``request``, for what must not outlive its owner or this process: only while the engine knows us."""
         if not self._leased.wait(_LEASE_S):
@@ -112,21 +136,23 @@ class EngineLink:
             self._wake.notify()
 
     def _keep_lease(self) -> None:
-        waits = _retries()
+        waits = retry_waits_s()
         while not self._stopping.is_set():
             with contextlib.suppress(EngineUnavailableError), self._client.lease(self._prefix):
                 self._leased.set()
-                waits = _retries()
+                waits = retry_waits_s()
                 try:
-                    for _ in self._client.events():  # ends, with an error, when the engine does
+                    self._on_event({"event": "engine"})
+                    for event in self._client.events():  # ends, with an error, when the engine does
                         if self._stopping.is_set():
                             return
+                        self._on_event(event)
                 finally:
                     self._leased.clear()
             self._stopping.wait(next(waits))
 
     def _say_farewells(self) -> None:
-        waits = _retries()
+        waits = retry_waits_s()
         while not self._stopping.is_set():
             with self._wake:
                 while not self._leaving and not self._stopping.is_set():
@@ -145,13 +171,4 @@ class EngineLink:
                 continue
             except TidzamError as error:  # it said no: saying it again helps nobody
                 _LOG.warning("the engine could not end what a client left: %s", error)
-            waits = _retries()
-
-
-def _retries() -> Iterator[float]:
-    """Waits, seconds: each drawn from a range that doubles up to its longest."""
-    shortest_s, longest_s = _RETRY_S
-    longest_now_s = shortest_s
-    while True:
-        yield random.uniform(shortest_s / 2, longest_now_s)  # noqa: S311 - so that not all come back at once
-        longest_now_s = min(longest_s, 2 * longest_now_s)
+            waits = retry_waits_s()

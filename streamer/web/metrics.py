@@ -1,4 +1,4 @@
-"""Prometheus's ``/metrics``: what the web process counts, and what the engine counts."""
+"""Prometheus's ``/metrics``: what the web process counts, and what engine and analyzer count."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 # Gauges of the web process; with COUNTERS all that it exports of itself.
 GAUGES: Final[dict[str, str]] = {
     "engine_up": "Whether the engine answered when this page was asked for.",
+    "analyzer_up": "Whether the analyzer answered when this page was asked for.",
     "socket_clients": "Socket.IO clients that are connected.",
     "live_streams": "Of them, those that send audio.",
     "websockets": "Connections that WebSockets hold.",
 }
 _WEB: Final = "tidzam_web_"
-_ENGINE: Final = "tidzam_engine_"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,100}")
 _COUNTER_ENDING: Final = "_total"
 _CHANNEL: Final = ":out_"
+_OTHER_LABEL: Final = {"engine": "source", "analyzer": "name"}  # of what is not counted by channel
 
 
 class Metrics:
-    """The page; asks the engine each time.
+    """The page; asks engine and analyzer each time.
 
     Args:
         core: whose counts.
-        gauges: gives the gauges of the web process but ``engine_up``.
+        gauges: gives the gauges of the web process but those that end in ``_up``.
     """
 
     def __init__(self, core: WebCore, gauges: Callable[[], Mapping[str, float]]) -> None:
@@ -47,28 +48,38 @@ class Metrics:
         return generate_latest(self._registry)
 
     def describe(self) -> list[Metric]:
-        """Nothing: what the engine has is seen when it is asked."""
+        """Nothing: what engine and analyzer have is seen when they are asked."""
         return []
 
     def collect(self) -> Iterator[Metric]:
         """All of them now; the registry asks."""
-        try:
-            engine = self._core.engine.request_quickly("counts")
-        except TidzamError:
-            engine = None
-        gauges = {**self._gauges(), "engine_up": float(engine is not None)}
-        for name, value in gauges.items():
+        counts = {
+            "engine": _counts(self._core.engine.request_quickly),
+            "analyzer": _counts(self._core.analyzer.request_quickly),
+        }
+        ups = {f"{process}_up": float(counted is not None) for process, counted in counts.items()}
+        for name, value in {**self._gauges(), **ups}.items():
             yield GaugeMetricFamily(_WEB + name, GAUGES[name], value=value)
         for name, count in self._core.counts.read().items():
             yield CounterMetricFamily(_WEB + name, COUNTERS[name], value=count)
-        yield from engine_metrics(engine or {})
+        for process, counted in counts.items():
+            yield from process_metrics(process, counted or {})
 
 
-def engine_metrics(counts: Mapping[str, Any]) -> Iterator[Metric]:
-    """The engine's answer to ``counts`` as metrics.
+def _counts(ask: Callable[[str], dict[str, Any]]) -> dict[str, Any] | None:
+    """What a process counts; None where it does not answer."""
+    try:
+        return ask("counts")
+    except TidzamError:
+        return None
 
-    ``{"name": value}`` is one number, ``{"name": {label: value}}`` one for each channel or source. What ends in
-    ``_total`` is a counter, all else a gauge. Names and values that are none are left out.
+
+def process_metrics(process: str, counts: Mapping[str, Any]) -> Iterator[Metric]:
+    """A process's answer to ``counts`` as metrics ``tidzam_PROCESS_NAME``.
+
+    ``{"name": value}`` is one number, ``{"name": {label: value}}`` one for each channel or source (of the analyzer:
+    channel or name). What ends in ``_total`` is a counter, all else a gauge. Names and values that are none are left
+    out.
     """
     for name, value in sorted(counts.items()):
         if not _NAME.fullmatch(name):
@@ -77,13 +88,14 @@ def engine_metrics(counts: Mapping[str, Any]) -> Iterator[Metric]:
         numbers = {str(label): float(one) for label, one in by_label.items() if isinstance(one, (int, float))}
         if not numbers:
             continue
-        labels = [] if not isinstance(value, Mapping) else [_label(numbers)]
+        labels = [] if not isinstance(value, Mapping) else [_label(process, numbers)]
         kind = CounterMetricFamily if name.endswith(_COUNTER_ENDING) else GaugeMetricFamily
-        family = kind(_ENGINE + name, f"Of the engine: {name.replace('_', ' ')}.", labels=labels)
+        says = f"Of the {process}: {name.replace('_', ' ')}."
+        family = kind(f"tidzam_{process}_{name}", says, labels=labels)
         for label, number in numbers.items():
             family.add_metric([label] if labels else [], number)
         yield family
 
 
-def _label(values: Mapping[str, float]) -> str:
-    return "channel" if all(_CHANNEL in label for label in values) else "source"
+def _label(process: str, values: Mapping[str, float]) -> str:
+    return "channel" if all(_CHANNEL in label for label in values) else _OTHER_LABEL[process]

@@ -19,19 +19,11 @@ from serving.gateway.openapi_schemas import (
     shape,
 )
 from streamer.engine.sources.specification import SourceSpecification
+from streamer.web import openapi_hearing
+from streamer.web.openapi_parts import operation, parameter
 from streamer.web.schemas import MixerChange, Seek
 
 _YES_NO: Final[Schema] = {"type": "boolean"}
-_REASONS: Final = {
-    400: "malformed, or not what the engine can do",
-    401: "no token where one is wanted, or one that is not good",
-    403: "a token whose role does not go so far, or an address that may not be fetched",
-    404: "there is no such source or channel",
-    413: "too many bytes",
-    415: "no JSON",
-    502: "the engine failed",
-    503: "no engine, or too much at once: try again after Retry-After seconds",
-}
 _READING: Final = (400, 401, 502, 503)
 _NAMED: Final = (400, 401, 404, 502, 503)
 _CHANGING: Final = (400, 401, 403, 413, 415, 502, 503)
@@ -108,37 +100,8 @@ def _schemas() -> dict[str, Schema]:
         "MixerAudit": shape({"changes": array({"type": "object"})}),
         "Database": shape({"database": {"type": "object", "additionalProperties": _DATABASE}}),
         "Status": _STATUS,
+        **openapi_hearing.schemas(),
     }
-
-
-def _answer(schema: str, says: str) -> Schema:
-    return {"description": says, "content": {"application/json": {"schema": ref(schema)}}}
-
-
-def _operation(
-    summary: str,
-    answer: str,
-    refusals: Sequence[int],
-    *,
-    role: str = "",
-    body: str = "",
-    status: int = 200,
-    **more: Any,
-) -> Schema:
-    said = f"{summary} (role {role})" if role else summary
-    made: Schema = {"summary": said, **more}
-    if role:
-        made["security"] = [{"token": []}]
-    if body:
-        made["requestBody"] = {"required": True, "content": {"application/json": {"schema": ref(body)}}}
-    made["responses"] = {str(status): _answer(answer, summary)} | {
-        str(refusal): _answer("Error", _REASONS[refusal]) for refusal in refusals
-    }
-    return made
-
-
-def _parameter(name: str, says: str, where: str = "path", schema: Schema = TEXT) -> Schema:
-    return {"name": name, "in": where, "required": where == "path", "schema": schema, "description": says}
 
 
 def _page(summary: str, media_type: str) -> Schema:
@@ -146,13 +109,13 @@ def _page(summary: str, media_type: str) -> Schema:
 
 
 def _paths() -> dict[str, Schema]:
-    name = [_parameter("name", "of the source")]
-    channel = [_parameter("channel", "e.g. marsh:out_1")]
-    limit = [_parameter("limit", "at most so many (default 100)", "query", {**FROM_ONE, "maximum": 1000})]
+    name = [parameter("name", "of the source")]
+    channel = [parameter("channel", "e.g. marsh:out_1")]
+    limit = [parameter("limit", "at most so many (default 100)", "query", {**FROM_ONE, "maximum": 1000})]
     return {
         "/api/v1/sources": {
-            "get": _operation("All sources", "Sources", _READING),
-            "post": _operation(
+            "get": operation("All sources", "Sources", _READING),
+            "post": operation(
                 "Add a source, or put it in the place of the one of that name",
                 "Source",
                 _CHANGING,
@@ -162,13 +125,13 @@ def _paths() -> dict[str, Schema]:
             ),
         },
         "/api/v1/sources/{name}": {
-            "get": _operation("One source and its last transitions", "Source", _NAMED, parameters=name),
-            "delete": _operation(
+            "get": operation("One source and its last transitions", "Source", _NAMED, parameters=name),
+            "delete": operation(
                 "Remove a source", "SourceName", (*_NAMED, 403), role="operate", parameters=name
             ),
         },
         "/api/v1/sources/{name}/seek": {
-            "post": _operation(
+            "post": operation(
                 "Let a source that plays an archive go on from a date",
                 "Source",
                 _CHANGING_NAMED,
@@ -177,12 +140,10 @@ def _paths() -> dict[str, Schema]:
                 parameters=name,
             )
         },
-        "/api/v1/database": {
-            "get": _operation("Which archives there are, and of when", "Database", _READING)
-        },
-        "/api/v1/channels": {"get": _operation("All channels: levels, mixer, mounts", "Channels", _READING)},
+        "/api/v1/database": {"get": operation("Which archives there are, and of when", "Database", _READING)},
+        "/api/v1/channels": {"get": operation("All channels: levels, mixer, mounts", "Channels", _READING)},
         "/api/v1/mixer/{channel}": {
-            "put": _operation(
+            "put": operation(
                 "Set gain, mute or solo by hand, until it is released",
                 "Channel",
                 _CHANGING_NAMED,
@@ -190,7 +151,7 @@ def _paths() -> dict[str, Schema]:
                 body="MixerChange",
                 parameters=channel,
             ),
-            "delete": _operation(
+            "delete": operation(
                 "Let the mixer's rules decide again",
                 "Channel",
                 (*_NAMED, 403),
@@ -199,10 +160,11 @@ def _paths() -> dict[str, Schema]:
             ),
         },
         "/api/v1/mixer/audit": {
-            "get": _operation("Who changed what, the newest first", "MixerAudit", _READING, parameters=limit)
+            "get": operation("Who changed what, the newest first", "MixerAudit", _READING, parameters=limit)
         },
-        "/healthz": {"get": _operation("Whether the process lives", "Status", ())},
-        "/readyz": {"get": _operation("Whether the engine answers and its graph runs", "Status", (502, 503))},
+        **openapi_hearing.paths(),
+        "/healthz": {"get": operation("Whether the process lives", "Status", ())},
+        "/readyz": {"get": operation("Whether the engine answers and its graph runs", "Status", (502, 503))},
         "/metrics": {"get": _page("Counts, for Prometheus", "text/plain")},
         "/capture": {"get": _page("A page: let this computer's microphone be heard", "text/html")},
         "/listen": {"get": _page("A page: listen to the channels", "text/html")},
@@ -216,8 +178,9 @@ def openapi_document() -> dict[str, Any]:
         **gateway,
         "info": {
             **gateway["info"],
-            "description": "Sources, channels and the mixer; what is heard in audio, which generation hears it, and "
-            "JibJib's API. Live streams and the original's requests go over Socket.IO: docs/socketio.md.",
+            "description": "Sources, channels and the mixer; what is heard live, and kept of it; what is heard in "
+            "uploads, which generation hears it, and JibJib's API. Live streams, results as they come and the "
+            "original's requests go over Socket.IO: docs/socketio.md.",
         },
         "components": {
             **gateway["components"],

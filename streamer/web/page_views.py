@@ -18,7 +18,9 @@ _TYPES: Final = {
     "css": "text/css; charset=utf-8",
     "svg": "image/svg+xml",
 }
-_ASSETS: Final = ("socket.js", "capture.js", "listen.js", "pcm16_worklet.js", "pages.css", "icon.svg")
+_ASSETS: Final = (
+    "socket.js", "capture.js", "hearing.js", "listen.js", "pcm16_worklet.js", "pages.css", "icon.svg",
+)  # fmt: skip
 
 
 def pages_blueprint(icecast: IcecastSettings) -> Blueprint:

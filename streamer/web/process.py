@@ -54,7 +54,7 @@ def serve_web(
     )
     try:
         with bodies_kept_in(str(core.gateway.spool)), StopSignals() as stop_signals:
-            core.start()
+            app.start()
             server.start()
             _say_where(server.address, settings, as_json=as_json)
             _LOG.info("%s: stopping", stop_signals.wait().name)

@@ -7,17 +7,25 @@ from typing import Final
 from serving.gateway.refusals import HttpRefusalError
 from serving.gateway.requests import to_refusal
 from tidzam_platform.errors import (
+    AnalyzerUnavailableError,
     ArchiveError,
     AudioGraphError,
     BusyError,
+    CatalogError,
     EngineError,
     EngineUnavailableError,
     FetchError,
     InvalidNameError,
+    LabelError,
     MissingSystemPartError,
+    NothingToLabelError,
+    ObjectNotFoundError,
     ProcessError,
+    QueryError,
     RefusedAddressError,
+    RuleError,
     SourceError,
+    StoreError,
     TidzamError,
     TokenError,
 )
@@ -29,10 +37,18 @@ _ANSWERS: Final[tuple[tuple[type[TidzamError], int, str], ...]] = (
     (SourceError, 400, "bad_source"),
     (InvalidNameError, 400, "invalid_name"),
     (ArchiveError, 400, "bad_date"),
+    (QueryError, 400, "bad_query"),
+    (RuleError, 400, "bad_rule"),
+    (NothingToLabelError, 404, "not_found"),
+    (LabelError, 400, "bad_label"),
     (TokenError, 401, "unauthorized"),
     (EngineUnavailableError, 503, "engine_unavailable"),
     (EngineError, 502, "engine_failed"),
     (AudioGraphError, 503, "graph_unavailable"),
+    (AnalyzerUnavailableError, 503, "analyzer_unavailable"),
+    (CatalogError, 503, "catalog_unavailable"),
+    (ObjectNotFoundError, 404, "not_found"),
+    (StoreError, 502, "store_failed"),
     (MissingSystemPartError, 503, "missing_part"),
     (ProcessError, 502, "process_failed"),
     (BusyError, 503, "busy"),
@@ -50,8 +66,8 @@ def refused(error: Exception) -> HttpRefusalError:
     return refusal
 
 
-def not_found(error: SourceError) -> HttpRefusalError:
-    """Where a source that was named is not there."""
+def not_found(error: SourceError | RuleError) -> HttpRefusalError:
+    """Where a source or a rule that was named is not there."""
     if isinstance(error, (RefusedAddressError, FetchError)):
         return refused(error)
     return HttpRefusalError(404, "not_found", str(error))

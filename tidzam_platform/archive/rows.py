@@ -21,6 +21,7 @@ from tidzam_platform.archive.times import WallClockStart, evidence_of, overlaps_
 from tidzam_platform.audio.archive_names import parse_archive_name, time_zone
 from tidzam_platform.catalog.tables import Recording, Source
 from tidzam_platform.errors import ArchiveError
+from tidzam_platform.labels.of_recordings import labels_follow, labels_outlive
 
 DEFAULT_ZONE = "UTC"
 _LOCK_TIMEOUT = "30s"
@@ -122,6 +123,7 @@ def remove_rows(session: Session, paths_by_id: Mapping[int, str]) -> int:
     for row in session.scalars(select(Recording).where(Recording.id.in_(paths_by_id))):
         if row.path == paths_by_id[row.id]:
             touched[row.source].add(_wall_clock(row).local_time.date())
+            labels_outlive(session, row.id)
             session.execute(delete(Recording).where(Recording.id == row.id))
             removed += 1
     _settle(session, touched)
@@ -173,6 +175,7 @@ def _compute_starts(source: Source, rows: Sequence[Recording]) -> None:
     for row, start in zip(rows, starts_of([_wall_clock(row) for row in rows], zone), strict=True):
         row.start, row.warning = start.utc, start.warning
         row.end = None if row.seconds is None else start.utc + timedelta(seconds=row.seconds)
+        labels_follow(row)
 
 
 def _wall_clock(row: Recording) -> WallClockStart:

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from tidzam_platform.errors import CatalogError, SettingsError
 
-SCHEMA_HEAD: Final = "0003"  # newest file in migrations/versions; a test holds the two together
+SCHEMA_HEAD: Final = "0004"  # newest file in migrations/versions; a test holds the two together
 _SQLITE_BUSY_MS: Final = 30_000  # writers of other processes are awaited this long
 _READ_ONLY: Final = "tidzam_read_only"
 _SUPPORTED: Final = "write sqlite:///path or postgresql://user:password@host/name"
@@ -154,9 +154,7 @@ def _bring_up_to_date(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
-    with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":  # two processes that start at once must not both migrate
-            connection.execute(text("SELECT pg_advisory_xact_lock(7483920)"))
+    with migrating(engine) as connection:
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
@@ -164,6 +162,38 @@ def _bring_up_to_date(engine: Engine) -> None:
             raise CatalogError(
                 f"the catalog's schema is not of this version of Tidzam ({error}); use the newer version"
             ) from error
+
+
+@contextlib.contextmanager
+def migrating(engine: Engine) -> Iterator[Connection]:
+    """A transaction that may change tables, alone among all processes.
+
+    SQLite changes a table by making a new one and dropping the old one, and does not drop what other rows refer to
+    while it watches foreign keys, so they are looked at in the end (sqlite.org/lang_altertable.html).
+
+    Raises:
+        CatalogError: rows would refer to what is not there; nothing is changed.
+    """
+    with engine.connect() as connection:
+        if engine.dialect.name != "sqlite":
+            with connection.begin():
+                # Two processes that start at once must not both migrate.
+                connection.execute(text("SELECT pg_advisory_xact_lock(7483920)"))
+                yield connection
+            return
+        unwatched = connection.connection.cursor()  # a transaction cannot switch it: not yet in one
+        unwatched.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                yield connection
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                if broken:
+                    raise CatalogError(
+                        f"{len(broken)} rows of the catalog would refer to nothing: {broken[0]}"
+                    )
+        finally:
+            unwatched.execute("PRAGMA foreign_keys=ON")
+            unwatched.close()
 
 
 def _schema_version(engine: Engine) -> str | None:

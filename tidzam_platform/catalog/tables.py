@@ -106,10 +106,25 @@ class Group(Table):
     side_given_at: Mapped[datetime | None]
 
 
+class RecorderRule(Table):
+    """Which clips are kept of live audio; see ``tidzam_platform.clips.rules``. Removed ones stay: clips name them."""
+
+    __tablename__ = "recorder_rules"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    specification: Mapped[dict[str, Any]]
+    made_by: Mapped[str]
+    made_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+
+
 class Clip(Table):
-    """A short piece of audio kept for labelling, known by the hash of its bytes."""
+    """A short piece of audio kept for labelling, known by the hash of its bytes.
+
+    What follows ``added_at`` is known of clips that were cut out of live audio, and None of imported ones.
+    """
 
     __tablename__ = "clips"
+    __table_args__ = (Index("ix_clips_channel_start", "channel", "start"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     store_key: Mapped[str]
@@ -120,19 +135,35 @@ class Clip(Table):
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id"), index=True)
     origin: Mapped[dict[str, Any]] = mapped_column(default=dict)  # where it came from, for people
     added_at: Mapped[datetime]
+    channel: Mapped[str | None]  # <source>:out_<n>
+    start: Mapped[datetime | None]
+    generation: Mapped[int | None]  # that heard it
+    class_path: Mapped[str | None] = mapped_column(index=True)  # what it was kept for
+    score: Mapped[float | None]
+    rule_id: Mapped[int | None] = mapped_column(ForeignKey("recorder_rules.id"), index=True)
+    destination: Mapped[str | None]  # of the rule, e.g. unchecked
     group: Mapped[Group] = relationship(lazy="joined")
     annotations: Mapped[list[Annotation]] = relationship(back_populates="clip")
 
 
 class Annotation(Table):
-    """What somebody said of a clip. Never changed: a correction supersedes it."""
+    """What somebody said of a clip, a detection or a recording. Never changed: a correction supersedes it.
+
+    One of ``clip_id``, ``detection_id`` and ``recording_id`` says of what. Where the time is known, ``channel``,
+    ``start`` and ``end`` say it too, so that the annotation outlives a detection of an old generation.
+    """
 
     __tablename__ = "annotations"
     id: Mapped[int] = mapped_column(primary_key=True)
-    clip_id: Mapped[int] = mapped_column(ForeignKey("clips.id"), index=True)
+    clip_id: Mapped[int | None] = mapped_column(ForeignKey("clips.id"), index=True)
+    detection_id: Mapped[str | None] = mapped_column(String(64), index=True)  # it may lie in a Parquet file
+    recording_id: Mapped[int | None] = mapped_column(ForeignKey("recordings.id"), index=True)
+    channel: Mapped[str | None]
+    start: Mapped[datetime | None]
+    end: Mapped[datetime | None]
     class_path: Mapped[str] = mapped_column(index=True)
     verdict: Mapped[str] = mapped_column(String(8), default="present")  # present, absent, unsure
-    start_s: Mapped[float | None]  # within the clip; None: the whole clip
+    start_s: Mapped[float | None]  # within the clip or recording; None: all of it
     end_s: Mapped[float | None]
     low_hz: Mapped[float | None]
     high_hz: Mapped[float | None]
@@ -140,7 +171,7 @@ class Annotation(Table):
     tool: Mapped[str]
     made_at: Mapped[datetime]
     superseded_by_id: Mapped[int | None] = mapped_column(ForeignKey("annotations.id"))
-    clip: Mapped[Clip] = relationship(back_populates="annotations")
+    clip: Mapped[Clip | None] = relationship(back_populates="annotations")
 
 
 class DatasetVersion(Table):
@@ -168,6 +199,28 @@ class Generation(Table):
     evaluation: Mapped[dict[str, Any]] = mapped_column(default=dict)
     made_at: Mapped[datetime]
     exported_at: Mapped[datetime | None]
+
+
+class LiveDetection(Table):
+    """What was heard live: the newest detections; see ``tidzam_platform.detections.query`` for all of them.
+
+    The generation is that of the model server; the catalog need not know it.
+    """
+
+    __tablename__ = "detections"
+    __table_args__ = (
+        Index("ix_detections_start", "start", "id"),
+        Index("ix_detections_channel_start", "channel", "start"),
+        Index("ix_detections_class_start", "class_path", "start"),
+    )
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    generation: Mapped[int]
+    channel: Mapped[str]
+    start: Mapped[datetime]
+    end: Mapped[datetime]
+    class_path: Mapped[str]
+    score: Mapped[float]
+    stored_at: Mapped[datetime]
 
 
 class DetectionFile(Table):

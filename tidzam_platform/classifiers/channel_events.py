@@ -76,6 +76,11 @@ class ChannelEvents:
         make = EventDetector if labels == "single" else OverlappingEventDetector
         self._detector = make(channel, window_frames, hop_frames, rules)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no sound is open: the events of what comes do not depend on what was, but for smoothing."""
+        return self._detector.is_idle
+
     def add(
         self, start_frame: int, scores: npt.NDArray[np.float32], level_dbfs: float
     ) -> tuple[Answer, list[Event]]:

@@ -25,6 +25,11 @@ class OverlappingEventDetector:
         self._detectors: dict[str, EventDetector] = {}
         self._nothing = EventMerger(channel, window_frames, hop_frames, edges=rules.edges)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no sound is open, and no gap is waited for."""
+        return not self._detectors
+
     def add(
         self, start_frame: int, sounds: Sequence[Answer], scores: Mapping[str, float] | None = None
     ) -> list[Event]:

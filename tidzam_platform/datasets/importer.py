@@ -17,13 +17,15 @@ from tidzam_platform import crash_points
 from tidzam_platform.audio import AudioInfo, probe
 from tidzam_platform.audio.opening import opened
 from tidzam_platform.catalog import Catalog
-from tidzam_platform.catalog.tables import Annotation, Clip, Group
+from tidzam_platform.catalog.tables import Clip, Group
 from tidzam_platform.clock import utc_now
 from tidzam_platform.errors import AudioError
 from tidzam_platform.files import sha256_of_handle
+from tidzam_platform.labels.annotations import import_of_clip
 from tidzam_platform.labels.csv_reader import read_label_csv
 from tidzam_platform.labels.folder_reader import read_label_folder
 from tidzam_platform.labels.labelled_file import LabelledFile
+from tidzam_platform.labels.statement import Statement
 from tidzam_platform.store import ObjectStore
 
 TOOL: Final = "import"
@@ -69,8 +71,9 @@ def import_labels(
 ) -> ImportReport:
     """Bring labelled files in. The same call twice adds nothing; after kill -9 the same call completes it.
 
-    What this annotator said of a clip in an earlier import is superseded where the labels changed. A clip keeps
-    the group that it was first given. A file that cannot be used is reported and the others go on.
+    What this annotator said of a clip in an earlier import is superseded where the labels changed; what was
+    corrected elsewhere since stays corrected. A clip keeps the group that it was first given. A file that cannot be
+    used is reported and the others go on.
     """
     report = ImportReport()
     classes = Counter[str]()
@@ -138,10 +141,12 @@ def _record(session: Session, item: _StoredFile, annotator: str, report: ImportR
         report.warnings.append(
             f"{item.entry.where}: the clip keeps its group {clip.group.key!r}; {item.entry.group!r} is not taken"
         )
-    changed = _annotate(session, clip, item.entry.class_paths, annotator)
+    said = import_of_clip(
+        session, clip, [Statement(name) for name in item.entry.class_paths], annotator=annotator, tool=TOOL
+    )
     if is_new:
         report.added += 1
-    elif changed:
+    elif said.made or said.superseded:
         report.relabelled += 1
     else:
         report.skipped += 1
@@ -170,35 +175,3 @@ def _new_clip(session: Session, item: _StoredFile) -> Clip:
 
 def _group_key(item: _StoredFile) -> str:
     return f"import/{item.entry.group}" if item.entry.group else f"clip/{item.sha256}"
-
-
-def _annotate(session: Session, clip: Clip, class_paths: Sequence[str], annotator: str) -> bool:
-    """Make ``class_paths`` what ``annotator`` says of the whole clip; returns whether that is news."""
-    said = session.scalars(
-        select(Annotation).where(
-            Annotation.clip_id == clip.id,
-            Annotation.annotator == annotator,
-            Annotation.tool == TOOL,
-            Annotation.superseded_by_id.is_(None),
-        )
-    ).all()
-    new = [
-        Annotation(
-            clip_id=clip.id,
-            class_path=name,
-            verdict="present",
-            annotator=annotator,
-            tool=TOOL,
-            made_at=utc_now(),
-        )
-        for name in class_paths
-        if name not in {annotation.class_path for annotation in said}
-    ]
-    session.add_all(new)
-    session.flush()
-    outdated = [annotation for annotation in said if annotation.class_path not in class_paths]
-    for annotation in outdated:
-        # one that stands: the first new one, else one that was said before and still holds
-        standing = new or [kept for kept in said if kept.class_path in class_paths]
-        annotation.superseded_by_id = standing[0].id
-    return bool(new or outdated)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import UTC, date
+from typing import Final
 
 from sqlalchemy import select
 
@@ -14,6 +15,8 @@ from tidzam_platform.catalog.tables import DetectionFile
 from tidzam_platform.clock import utc_now
 from tidzam_platform.detections.detection import Detection
 from tidzam_platform.store import ObjectStore
+
+_ROW_GROUP: Final = 16_384  # what a reader looks at to find a moment of the day
 
 
 def replace_day(
@@ -27,7 +30,12 @@ def replace_day(
     """Make ``detections`` all that ``generation`` heard at a source on a day; returns the key of the file.
 
     The file is replaced whole; the same detections give the same bytes.
+
+    Raises:
+        ValueError: a detection starts on another day (UTC): those who read would look for it there.
     """
+    if strays := [one for one in detections if one.start.astimezone(UTC).date() != day]:
+        raise ValueError(f"{strays[0]} does not start on {day.isoformat()}")
     key = f"detections/generation={generation}/source={source_id}/day={day.isoformat()}/detections.parquet"
     store.put_bytes(key, to_parquet(detections))
     with catalog.session() as session:
@@ -58,7 +66,8 @@ def to_parquet(detections: Sequence[Detection]) -> bytes:
     )
     ordered = sorted(detections, key=lambda one: (one.start, one.channel, one.class_path))
     sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist([asdict(one) for one in ordered], schema), sink, compression="zstd")
+    table = pa.Table.from_pylist([asdict(one) for one in ordered], schema)
+    pq.write_table(table, sink, compression="zstd", row_group_size=_ROW_GROUP)
     return sink.getvalue()
 
 

@@ -169,6 +169,17 @@ PARTS: Final[tuple[SystemPart, ...]] = (
         without="all other tests",
     ),
     SystemPart(
+        name="mosquitto",
+        program="mosquitto",
+        package="mosquitto",
+        kind="test",
+        needed_for="tests of MQTT against a real broker",
+        without="all other tests",
+        version_option="-h",
+        folders=("usr/sbin",),
+        services=("mosquitto.service",),
+    ),
+    SystemPart(
         name="chromium",
         program="chromium",
         package="chromium",

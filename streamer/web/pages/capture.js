@@ -45,6 +45,7 @@ async function start() {
 function onState(state, why) {
   if (state === "connected") {
     const described = { samplerate: session.context.sampleRate, storage: element("storage").checked };
+    session.socket.emit("sys", { sys: { subscribe: { channels: [], form: "brief" } } }); // but for our own
     session.socket.emit("sys", { sys: { add_livestream: described } });
     session.opening = setTimeout(() => stop("the server does not answer"), ANSWERS_MS);
   } else if (session) {
@@ -57,7 +58,8 @@ function onState(state, why) {
 
 function onSys(answer) {
   if (!session) return;
-  if (answer.portname) {
+  if (Array.isArray(answer)) element("heard").textContent = answer.at(-1).analysis.result.join(", ").replaceAll("_", " ");
+  else if (answer.portname) {
     clearTimeout(session.opening);
     session.open = true;
     say(`heard as ${answer.portname}${answer.filename ? `, kept as ${answer.filename}` : ""}`);

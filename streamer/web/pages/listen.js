@@ -1,4 +1,6 @@
-// The page that shows all channels, their levels, and plays one of them.
+// The page that shows all channels, their levels and what is heard in them, and plays one of them.
+
+import { Hearing } from "/assets/hearing.js";
 
 const LOOK_MS = 500;
 const HIDDEN_MS = 5_000; // nobody sees the meters
@@ -9,6 +11,7 @@ const LOOPBACK = ["localhost", "127.0.0.1", "[::1]", "0.0.0.0"];
 const element = (id) => document.getElementById(id);
 const player = element("player");
 const rows = new Map(); // by the name of the channel
+const hearing = new Hearing((channel) => rows.has(channel) && showHeard(channel));
 let playing = "";
 
 async function look() {
@@ -19,6 +22,7 @@ async function look() {
   if (answer.status === 401) element("access").hidden = false;
   if (!answer.ok) throw new Error(said.error);
   show(said.channels);
+  hearing.connect(token);
 }
 
 function show(channels) {
@@ -39,16 +43,17 @@ function show(channels) {
 
 function makeRow(name) {
   const line = document.createElement("tr");
-  const cells = Array.from({ length: 4 }, () => line.appendChild(document.createElement("td")));
+  const cells = Array.from({ length: 5 }, () => line.appendChild(document.createElement("td")));
   const meter = Object.assign(document.createElement("meter"), { min: FLOOR_DBFS, max: 0, low: -30, high: -3, optimum: -15 });
   const button = Object.assign(document.createElement("button"), { type: "button", textContent: "play" });
   line.dataset.channel = name;
   cells[0].textContent = name;
   cells[1].append(meter);
-  cells[2].append(button);
+  cells[2].className = "heard";
+  cells[3].append(button);
   element("channels").append(line);
   button.addEventListener("click", () => (playing === name ? stop() : play(name)));
-  return { line, meter, button, does: cells[3], mounts: [] };
+  return { line, meter, button, heard: cells[2], does: cells[4], mounts: [] };
 }
 
 function update(row, channel) {
@@ -58,9 +63,16 @@ function update(row, channel) {
   row.meter.title = `${level.toFixed(1)} dBFS`;
   row.button.disabled = !choose(row.mounts);
   row.button.textContent = playing === channel.channel ? "stop" : "play";
+  showHeard(channel.channel);
   const since = channel.since ? ` since ${new Date(channel.since).toLocaleString()}` : "";
   const why = channel.why ? `: ${channel.why}` : "";
   row.does.textContent = `${channel.sounding ? "sounds" : "silent"}${since}${why}${channel.muted ? ", muted" : ""}`;
+}
+
+function showHeard(channel) {
+  const { heard } = rows.get(channel);
+  const classes = hearing.of(channel);
+  if (heard.textContent !== classes) heard.textContent = classes;
 }
 
 // The first mount that this browser plays. Icecast tells its own address; from another machine that is the server's.

@@ -28,6 +28,9 @@ from streamer.web.server.connections import TAKE_CONNECTION, TakenConnection
 _LOG = logging.getLogger(__name__)
 
 _RECEIVE_BYTES: Final = 1 << 14
+_SEND_BYTES: Final = (
+    1 << 18
+)  # that the kernel keeps for a client that takes nothing; by itself it keeps megabytes
 _SEND_S: Final = 10.0  # a client that does not take a message within it is given up
 _SPARE_S: Final = 5.0  # beyond the time in which a client of Engine.IO must have said something
 _HANDSHAKE: Final = ("Connection", "Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version")
@@ -77,6 +80,7 @@ class WebSocket:
             return _answer("503 Service Unavailable", f"no WebSocket now: {error}")
         try:
             self._socket.settimeout(_SEND_S)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
             self._socket.sendall(greeting)
             self._handler(self)
             if self._session.upgraded:

@@ -8,6 +8,8 @@ from typing import Final
 
 from streamer.web.access import Caller
 from streamer.web.rates import TokenBucket
+from streamer.web.sockets.outgoing import OutgoingQueue
+from streamer.web.sockets.subscription import EVERYTHING, Subscription
 
 _REQUESTS_PER_S: Final = 10.0
 _REQUESTS_AT_ONCE: Final = 30.0
@@ -23,7 +25,13 @@ class Client:
         sid: Socket.IO's name of it.
         owner: the engine's name of who opens what it opens.
         caller: who connected, by the token that it showed then.
+        queue: what waits to be sent to it.
+        subscription: what of the results it wants; all at first, as in the original.
+        may_listen: whether its token is still good for being told anything.
+        missed: messages that were left out since it was told of that.
         live_rate_hz: samples a second of its live stream; None while it has none.
+        live_channel: where its live stream is heard; empty while it has none.
+        live_since: when that was opened, as times are told; what was heard there before was another's.
         dropped_frames: of its live stream, by the engine.
         requests, complaints: how often it may ask, and be told what is wrong with its audio.
         lock: held while its requests are carried out, one after the other.
@@ -33,7 +41,13 @@ class Client:
     sid: str
     owner: str
     caller: Caller
+    queue: OutgoingQueue
+    subscription: Subscription = EVERYTHING
+    may_listen: bool = True
+    missed: int = 0
     live_rate_hz: int | None = None
+    live_channel: str = ""
+    live_since: str = ""
     dropped_frames: int = 0
     requests: TokenBucket = field(default_factory=lambda: TokenBucket(_REQUESTS_PER_S, _REQUESTS_AT_ONCE))
     complaints: TokenBucket = field(
@@ -57,6 +71,11 @@ class Clients:
         """How many of them send audio."""
         with self._lock:
             return sum(client.live_rate_hz is not None for client in self._clients.values())
+
+    def all(self) -> list[Client]:
+        """Those that are there now."""
+        with self._lock:
+            return list(self._clients.values())
 
     def add(self, client: Client) -> None:
         """One has connected."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from serving.gateway.refusals import bad_request
@@ -11,11 +12,15 @@ from streamer.web.core import WebCore
 from streamer.web.schemas import LiveStream, checked
 from streamer.web.sockets.clients import Client
 from tidzam_platform.access import Role
+from tidzam_platform.clock import format_utc, utc_now
 from tidzam_platform.errors import SourceError, TidzamError
 
 MAX_BLOCK_BYTES: Final = 1 << 18  # 1.4 s at 96 kHz; pages send a twelfth of a second
 MAX_BLOCK_S: Final = 3.0  # all that the engine keeps waiting
 _SAMPLE_BYTES: Final = 2
+_CLOCK_SLACK: Final = timedelta(
+    milliseconds=250
+)  # a stream's time is estimated; windows are longer than this
 _OBJECT_KEYS: Final = ("buffer", "samplerate", "storage")
 
 
@@ -50,17 +55,19 @@ class LiveStreams:
         self._core.gatekeeper.require(client.caller, role)
         if client.live_rate_hz is not None:
             self.close(client)
+        since = format_utc(utc_now() - _CLOCK_SLACK)
         opened = self._core.engine.request_owned(
             "live.open", client.owner, rate_hz=described.samplerate, storage=described.storage
         )
         client.live_rate_hz = described.samplerate
+        client.live_channel, client.live_since = opened["portname"], since
         told = {key: opened[key] for key in ("portname", "samplerate", "filename")}
         return {"sys": told, **told}  # one README has it there, the code here
 
     def close(self, client: Client) -> None:
         """Close the client's live stream, if it has one."""
         if client.live_rate_hz is not None:
-            client.live_rate_hz = None
+            client.live_rate_hz, client.live_channel = None, ""
             self._core.engine.request("live.close", owner=client.owner)
             client.dropped_frames = 0
 

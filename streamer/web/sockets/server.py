@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from flask import Flask, request
@@ -17,15 +19,26 @@ from streamer.web.refusals import refused
 from streamer.web.sockets.bounds import MAX_MESSAGE_BYTES, Bounds
 from streamer.web.sockets.clients import Client, Clients
 from streamer.web.sockets.echo import echo
+from streamer.web.sockets.extraction_requests import EVENT as EXTRACTION
+from streamer.web.sockets.extraction_requests import ExtractionRules
+from streamer.web.sockets.hearing_requests import HearingRequests
 from streamer.web.sockets.live_streams import LiveStreams, read_block
+from streamer.web.sockets.load_watch import LoadWatch
+from streamer.web.sockets.outgoing import OutgoingQueue
 from streamer.web.sockets.packets import StrictPacket
+from streamer.web.sockets.result_feed import ResultFeed
+from streamer.web.sockets.rule_requests import EVENT as RECORDER
+from streamer.web.sockets.rule_requests import RecorderRules, RuleReply
+from streamer.web.sockets.source_news import SourceNews
 from streamer.web.sockets.sys_requests import WARNED, SysRequests
+from streamer.web.sockets.telling import Teller
 from tidzam_platform.access import Role
 
 _LOG = logging.getLogger(__name__)
 
 PING_INTERVAL_S: Final = 10.0
 PING_TIMEOUT_S: Final = 10.0  # who vanishes is noticed within both
+_EVENTS: Final = ("sys", "audio", RECORDER, EXTRACTION)
 _LOGGED_PER_S: Final = 1.0
 _LOGGED_AT_ONCE: Final = 20.0
 
@@ -46,6 +59,14 @@ class Sockets:
         self.clients = Clients()
         self._live = LiveStreams(core)
         self.requests = SysRequests(core, self._live)
+        hearing, teller = HearingRequests(core), Teller(core.counts)
+        self.requests.add("classifier", hearing.classifier)
+        self.requests.add("subscribe", hearing.subscribe)
+        self.results = ResultFeed(core, self.clients, teller)
+        self.source_news = SourceNews(core, self.clients, teller)
+        self._loads = LoadWatch(
+            core, lambda client, error, asked: self._refuse(client, "warning", error, asked)
+        )
         self._io = SocketIO(
             app,
             async_mode="threading",  # said, for what it would choose by itself is whatever else is installed
@@ -67,12 +88,21 @@ class Sockets:
             ("disconnect", self._on_disconnect),
             ("sys", self._on_sys),
             ("audio", self._on_audio),
+            (RECORDER, partial(self._on_rules, RECORDER, RecorderRules(core).carry_out)),
+            (EXTRACTION, partial(self._on_rules, EXTRACTION, ExtractionRules(core).carry_out)),
             ("*", self._on_anything_else),
         ):
             self._io.on_event(event, handler)
 
+    def start(self) -> None:
+        """Begin to tell what is heard, and which sources there are."""
+        self.results.start()
+        self.source_news.start()
+
     def close(self) -> None:
         """End all connections."""
+        self.results.stop()
+        self.source_news.stop()
         self._bounds.end_all()
         self._io.server.shutdown()
 
@@ -85,7 +115,7 @@ class Sockets:
             raise SocketRefusedError(
                 self._core.without_paths(refusal.message), {"code": refusal.code}
             ) from error
-        self.clients.add(Client(_sid(), self._core.engine.owner(_sid()), caller))
+        self.clients.add(Client(_sid(), self._core.engine.owner(_sid()), caller, self._queue()))
 
     def _on_disconnect(self, *_reason: Any) -> None:
         client = self.clients.remove(_sid())
@@ -114,6 +144,8 @@ class Sockets:
             self._leave_nothing(client)
         if reply.told is not None:
             self._io.emit("sys", reply.told, to=client.sid)
+        if reply.begins is not None:
+            self._loads.watch(client, asked, reply.begins)
         return reply.acknowledged
 
     def _on_audio(self, *arguments: Any) -> Any:
@@ -133,12 +165,37 @@ class Sockets:
             self._io.emit("sys", told, to=client.sid)
         return {"dropped_frames": dropped_frames}
 
+    def _on_rules(
+        self, event: str, carry_out: Callable[[Client, Any], RuleReply], *arguments: Any
+    ) -> dict[str, Any] | None:
+        client = self.clients.get(_sid())
+        if client is None:
+            return None
+        asked: Any = list(arguments) if len(arguments) > 1 else next(iter(arguments), None)
+        self._core.counts.add("socket_requests_total")
+        try:
+            if not client.requests.take():
+                raise HttpRefusalError(429, "too_many", "too many requests at once: wait a second")  # noqa: TRY301
+            with client.lock:
+                self._know_again(client)
+                reply = carry_out(client, asked)
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._refuse(client, "error", error, asked)
+        for answer in reply.told:
+            self._io.emit(event, answer, to=client.sid)
+        return reply.acknowledged
+
     def _on_anything_else(self, event: str, *arguments: Any) -> Any:
         client = self.clients.get(_sid())
         if client is None:
             return None
-        error = bad_request(f"there is no event {event[:40]!r} here: there are sys and audio")
+        error = bad_request(f"there is no event {event[:40]!r} here: there are {', '.join(_EVENTS)}")
         return self._refuse(client, "error", error, {event: list(arguments)}, is_frequent=True)
+
+    def _queue(self) -> OutgoingQueue:
+        """What waits for the client of this request."""
+        session = self._io.server.manager.eio_sid_from_sid(_sid(), "/")
+        return self._io.server.eio.sockets[session].queue  # type: ignore[no-any-return]
 
     def _know_again(self, client: Client) -> None:
         client.caller = self._core.gatekeeper.again(client.caller)

@@ -23,10 +23,12 @@ class Reply(NamedTuple):
     Attributes:
         told: on the event ``sys`` to who asked; None where the original says nothing.
         acknowledged: to a client that asked for an acknowledgement.
+        begins: number of the start of a source that was loaded: who asked is told as well if it cannot begin.
     """
 
     told: dict[str, Any] | None
     acknowledged: dict[str, Any]
+    begins: int | None = None
 
 
 class SysRequests:
@@ -85,7 +87,7 @@ class SysRequests:
             status = self._core.engine.request("sources.add", **asked)
         else:
             status = self._core.engine.request_owned("sources.add", client.owner, **asked)
-        return _acknowledged("loadsource", status)
+        return _acknowledged("loadsource", status)._replace(begins=int(status["number"]))
 
     def _unload(self, client: Client, value: Any) -> Reply:
         self._core.gatekeeper.require(client.caller, Role.OPERATE)

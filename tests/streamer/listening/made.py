@@ -98,11 +98,27 @@ def listening_site(
             listening.stop()
 
 
-class Listener:
-    """Somebody who listens to a mount, as a browser does: what is heard is kept. A context."""
+def ogg_tone(codec: str, hertz: float, seconds: float) -> bytes:
+    """A tone as one Ogg stream, which has the same number each time, as with a server that goes on where it was."""
+    command = [
+        *("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-f", "lavfi"),
+        *("-i", f"sine=frequency={hertz}:sample_rate={RATE_HZ}:duration={seconds}", "-c:a", codec),
+        *("-page_duration", "100000", "-fflags", "+bitexact", "-serial_offset", "7", "-f", "ogg", "pipe:1"),
+    ]
+    return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
 
-    def __init__(self, listening: Listening, path: str) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", listening.icecast.port, timeout=15)
+
+class Listener:
+    """Somebody who listens to a mount, as a browser does: what is heard is kept. A context.
+
+    Args:
+        listening: or the port of Icecast.
+        path: of the mount.
+    """
+
+    def __init__(self, listening: Listening | int, path: str) -> None:
+        port = listening if isinstance(listening, int) else listening.icecast.port
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
         self.path = path
         self.began_s = time.monotonic()
         self.first_byte_s: float | None = None

@@ -20,7 +20,8 @@ import numpy as np
 import psutil
 import pytest
 
-from streamer.engine.listening import ListenedChannel, Listening, Place
+from streamer.engine.encoding import PageSplitter
+from streamer.engine.listening import CopyStream, ListenedChannel, Listening, Place
 from streamer.engine.listening.credentials import basic_authorization, load_credentials
 from streamer.engine.mixer import Mixer
 from streamer.engine.rings import RingFolder
@@ -31,11 +32,12 @@ from tests.streamer.listening.made import (
     encoders,
     listening_site,
     loudest_hz,
+    ogg_tone,
     tone_hz,
 )
 from tests.support.parts import require_part
 from tests.support.waiting import wait_for
-from tidzam_platform.errors import ProcessError
+from tidzam_platform.errors import ProcessError, SourceError
 
 Site = tuple[Listening, ToneSite, Mixer]
 
@@ -213,6 +215,63 @@ def test_a_source_is_passed_on_as_it_is(thirty: Site) -> None:
     listening.close_copy("radio")
     assert listening.wait_until_known(10)
     assert _status(listening, "/radio.mp3") == 404
+
+
+@pytest.mark.parametrize("codec", ["libopus", "libvorbis"])
+def test_who_listens_to_a_source_that_is_passed_on_hears_on_when_it_was_connected_again(
+    thirty: Site, codec: str
+) -> None:
+    listening, _, _ = thirty
+    name = f"pond-{codec}"  # Icecast takes seconds to see that a mount is another one now
+    copy = listening.open_copy(name, "ogg")
+    try:
+        assert listening.wait_until_known(10)
+        with Listener(listening, f"/{name}.ogg") as listener:
+            wait_for(lambda: copy.listeners == 1, "it is pulled", 30)
+            first, second = ogg_tone(codec, 500, 4), ogg_tone(codec, 900, 4)
+            _publish(copy, first[: len(first) * 2 // 3])
+            wait_for(lambda: listener.heard_s > 1, "it is heard")
+            listening.pause_copy(name)
+            assert listening.copy_path(name) == f"/{name}.ogg"
+            assert listening.open_copy(name, "ogg") is copy
+            assert copy.listeners == 1
+            before = len(listener.data)
+            _publish(copy, second)
+            wait_for(lambda: len(listener.data) - before > len(second) * 3 // 4, "it is heard again")
+            assert not listener.has_ended
+    finally:
+        listening.close_copy(name)
+    audio = listener.audio()
+    assert len([page for page in PageSplitter().feed(listener.data) if page.is_first]) == 2
+    assert loudest_hz(audio[RATE_HZ // 2 : RATE_HZ]) == pytest.approx(500, abs=4)
+    assert loudest_hz(audio[-RATE_HZ:]) == pytest.approx(900, abs=4)
+    assert copy.listeners == 0
+
+
+def _publish(copy: CopyStream, data: bytes) -> None:
+    """Piece by piece, so that no relay is behind."""
+    for begin in range(0, len(data), 4096):
+        copy.publish(data[begin : begin + 4096])
+        time.sleep(0.02)
+
+
+def test_who_comes_while_a_source_is_away_is_refused_and_what_cannot_be_passed_on_any_more_ends(
+    thirty: Site,
+) -> None:
+    listening, _, _ = thirty
+    copy = listening.open_copy("lake", "ogg")
+    try:
+        listening.pause_copy("lake")
+        assert listening.wait_until_known(10)
+        assert _status(listening, "/lake.ogg") == 404
+        other = listening.open_copy("lake", "mp3")
+        assert other is not copy
+        assert listening.copy_path("lake") == "/lake.mp3"
+        with pytest.raises(SourceError, match="wav"):
+            listening.open_copy("lake", "wav")
+        assert listening.copy_path("lake") is None
+    finally:
+        listening.close_copy("lake")
 
 
 def test_icecast_is_not_root_and_tells_nobody_anything_but_the_administrator(

@@ -1,4 +1,4 @@
-"""A web process beside an engine that makes no sound."""
+"""A web process beside an engine that makes no sound, and an analyzer that hears none."""
 
 from __future__ import annotations
 
@@ -8,28 +8,53 @@ from pathlib import Path
 import pytest
 
 from tests.streamer.web.web_process import SocketClient, WebProcess
+from tests.support.fake_analyzer import CLASSES, FakeAnalyzer
 from tests.support.fake_engine import FakeEngine
+from tidzam_platform.catalog.tables import Annotation, Clip, LiveDetection, RecorderRule
+from tidzam_platform.home import Home
+from tidzam_platform.settings import Settings
+
+Site = tuple[WebProcess, FakeEngine, FakeAnalyzer]
 
 
 @pytest.fixture(scope="session")
-def shared_web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WebProcess, FakeEngine]]:
-    """A process and its engine, for all tests that start from nothing and leave nothing: see ``web`` and ``engine``."""
+def shared_web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A process with its engine and analyzer, for all tests that start from nothing and leave nothing."""
     home = tmp_path_factory.mktemp("web")
-    with FakeEngine(home) as engine, WebProcess(home) as process:
-        yield process, engine
+    with FakeEngine(home) as engine, FakeAnalyzer(home) as analyzer, WebProcess(home) as process:
+        yield process, engine, analyzer
 
 
 @pytest.fixture
-def web(shared_web: tuple[WebProcess, FakeEngine]) -> WebProcess:
+def web(shared_web: Site) -> WebProcess:
     """The process."""
     return shared_web[0]
 
 
 @pytest.fixture
-def engine(shared_web: tuple[WebProcess, FakeEngine]) -> Iterator[FakeEngine]:
+def analyzer(shared_web: Site) -> Iterator[FakeAnalyzer]:
+    """Its analyzer, whose events are followed."""
+    shared_web[2].wait_followed()
+    yield shared_web[2]
+    shared_web[2].classes = list(CLASSES)
+
+
+@pytest.fixture
+def library(shared_web: Site) -> Iterator[Home]:
+    """Its catalog and store, with nothing in the catalog that is heard or kept."""
+    home = Home.open(Settings(home=shared_web[0].home))
+    with home.catalog.session() as session:
+        for table in (Annotation, Clip, LiveDetection, RecorderRule):
+            session.query(table).delete()
+    yield home
+    home.catalog.close()
+
+
+@pytest.fixture
+def engine(shared_web: Site) -> Iterator[FakeEngine]:
     """Its engine, with nothing in it."""
     engine = shared_web[1]
-    for kept in (engine.sources, engine.live, engine.mixer, engine.asked, engine.farewells):
+    for kept in (engine.sources, engine.live, engine.mixer, engine.asked, engine.farewells, engine.fates):
         kept.clear()
     yield engine
     engine.before = lambda _command: None

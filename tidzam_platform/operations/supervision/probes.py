@@ -104,7 +104,7 @@ class GrpcHealthProbe:
 
 @dataclass(frozen=True)
 class ControlSocketProbe:
-    """The engine answers ``status`` on its socket: one JSON object a line each way (docs/engine.md)."""
+    """Engine or analyzer answers ``status`` on its socket: one JSON object a line each way (docs/engine.md)."""
 
     path: Path
 

@@ -21,12 +21,19 @@ from tidzam_platform.settings import Settings
 
 # -P: a file in the folder where they run that is called like one of our modules must not be taken for it.
 _TIDZAM: Final = (sys.executable, "-P", "-m", "tidzam_platform.cli")
-_COMMANDS: Final = {"model-server": "serve", "engine": "engine", "web": "web", "dagster": "dagster"}
-_NEEDS: Final = {"web": ("model-server", "engine")}
+_COMMANDS: Final = {
+    "model-server": "serve",
+    "engine": "engine",
+    "analyzer": "analyzer",
+    "web": "web",
+    "dagster": "dagster",
+}
+_NEEDS: Final = {"analyzer": ("model-server", "engine"), "web": ("model-server", "engine")}
 # The settings that each reads when it starts.
 _READS: Final[Mapping[str, tuple[str, ...]]] = {
     "model-server": ("model_server",),
     "engine": ("database_url", "archive", "graph", "sources", "recording", "mixer", "icecast"),
+    "analyzer": ("database_url", "analyzer", "clips", "outputs", "model_server", "decision"),
     "web": ("database_url", "web", "gateway", "model_server", "decision", "icecast"),
     "dagster": ("database_url", "archive", "dagster"),
 }
@@ -56,8 +63,8 @@ def has_relative_paths(settings: Settings) -> bool:
 
 
 def _probe(name: str, settings: Settings) -> Probe:
-    if name == "engine":
-        return ControlSocketProbe(settings.run_folder / "engine.sock")
+    if name in ("engine", "analyzer"):
+        return ControlSocketProbe(settings.run_folder / f"{name}.sock")
     section = getattr(settings, _LISTENING[name])
     host, port = section.host, section.port
     if name == "model-server":

@@ -1,0 +1,258 @@
+"""Windows that are heard as they sound, for ``./tidzam analyze --jack`` and ``--stream``; nothing is kept."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from streamer.cli.spectrogram_view import SpectrogramView
+from tidzam_platform.cli.output import print_json, print_line, remarks, shown
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from rich.console import RenderableType
+    from rich.live import Live
+
+    from serving.analysis import Model
+    from serving.prediction import Prediction
+    from serving.signature import ModelDescription
+    from streamer.analyzer.windows import Moment
+    from tidzam_platform.classifiers.decision import Answer
+    from tidzam_platform.settings import Settings
+
+_WAITING: Final = 64  # moments between hearing and asking: more is behind by seconds
+_POLL_S: Final = 0.5
+_DIGITS: Final = 4
+
+
+@dataclass
+class Display:
+    """Says what is heard: a line when a channel's answer changes, JSON for each window, or a picture."""
+
+    as_json: bool = False
+    show: bool = False
+
+    def __post_init__(self) -> None:
+        self._last: dict[str, Answer] = {}
+        self._views: dict[str, SpectrogramView] = {}
+        self._live: Live | None = None
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """While the context lasts, the picture stands in the terminal."""
+        if not self.show:
+            yield
+            return
+        from rich.live import Live
+
+        with Live(refresh_per_second=4, transient=False) as self._live:
+            yield
+
+    def window(
+        self,
+        channel: str,
+        when: str,
+        answer: Answer,
+        scores: dict[str, float],
+        new: NDArray[np.float32],
+        rate_hz: int,
+    ) -> None:
+        """One window of a channel.
+
+        Args:
+            channel: its name.
+            when: the time of its start, in words.
+            answer: what it is taken for.
+            scores: of every class.
+            new: float32 ``[frames]``, its samples that were in no window before.
+            rate_hz: of the samples.
+        """
+        changed = self._last.get(channel) is None or self._last[channel].class_path != answer.class_path
+        self._last[channel] = answer
+        if self.as_json:
+            told = {path: round(score, _DIGITS) for path, score in scores.items()}
+            print_json({"channel": channel, "time": when, "result": answer.class_path, "outputs": told})
+        elif self._live is not None:
+            view = self._views.setdefault(channel, SpectrogramView(rate_hz))
+            view.add(new)
+            self._live.update(self._picture(when))
+        elif changed:
+            print_line(f"{when}  {channel}  {answer.class_path}  {answer.score:.2f}")
+
+    def _picture(self, when: str) -> RenderableType:
+        from rich.console import Group
+        from rich.text import Text
+
+        parts: list[RenderableType] = [Text(when)]
+        first = next(iter(self._views))
+        parts += [Text(shown(first)), self._views[first]]
+        parts += [
+            Text(shown(f"{channel}  {answer.class_path}  {answer.score:.2f}"))
+            for channel, answer in self._last.items()
+        ]
+        return Group(*parts)
+
+
+def hear_channels(patterns: Sequence[str], server: str | None, display: Display) -> None:
+    """Hear the engine's channels that match ``patterns`` until Ctrl-C.
+
+    Raises:
+        EngineUnavailableError: no engine of this home runs.
+        ModelServerError: the model server does not answer.
+    """
+    from streamer.analyzer.hearing import Hearer
+    from streamer.analyzer.windows import Geometry
+    from streamer.engine.rings import Directory
+    from tidzam_platform.clock import format_utc
+    from tidzam_platform.settings import load_settings
+
+    settings = load_settings()
+    Directory.open(settings.home).close()  # says so at once where no engine runs
+    chosen = settings.analyzer.model_copy(update={"channels": tuple(patterns)})
+    moments: queue.Queue[Moment] = queue.Queue(_WAITING)
+    dropped = 0
+
+    def take(moment: Moment) -> None:
+        nonlocal dropped
+        try:
+            moments.put_nowait(moment)
+        except queue.Full:
+            dropped += len(moment.keys)
+
+    with _model(settings, server, local=False, generation=None) as model:
+        description = model.describe()
+        decide = _Deciding(description, settings)
+        hearer = Hearer(settings.home, chosen, take)
+        hearer.set_geometry(Geometry(description.rate_hz, description.window_frames, description.hop_frames))
+        hearer.start()
+        try:
+            with display.shown():
+                while True:
+                    try:
+                        moment = moments.get(timeout=_POLL_S)
+                    except queue.Empty:
+                        continue
+                    answers = decide(model.predict(moment.audio))
+                    for key, audio, (answer, scores) in zip(moment.keys, moment.audio, answers, strict=True):
+                        new = audio[-description.hop_frames :]
+                        display.window(
+                            key.channel, format_utc(key.start), answer, scores, new, description.rate_hz
+                        )
+        finally:
+            hearer.stop()
+            if dropped:
+                remarks.print(f"{dropped} windows were dropped: the model server is too slow", style="yellow")
+
+
+def hear_stream(
+    path: Path,
+    display: Display,
+    *,
+    channel: int | None,
+    server: str | None,
+    local: bool,
+    generation: int | None,
+) -> None:
+    """Hear a file, or the audio files of a folder in the order of their names; paced by time where it is shown.
+
+    Raises:
+        AudioError: a file cannot be used.
+        ModelServerError: the model server does not answer.
+    """
+    from tidzam_platform.settings import load_settings
+
+    settings = load_settings()
+    with _model(settings, server, local=local, generation=generation) as model, display.shown():
+        description = model.describe()
+        decide = _Deciding(description, settings)
+        for file in _audio_files(path):
+            _hear_file(file, model, description, decide, display, channel)
+
+
+def _hear_file(
+    path: Path,
+    model: Model,
+    description: ModelDescription,
+    decide: _Deciding,
+    display: Display,
+    channel: int | None,
+) -> None:
+    from tidzam_platform.audio import cut_windows, decode_blocks, holes_in_frames, probe
+
+    info = probe(path)
+    rate_hz, hop_frames = description.rate_hz, description.hop_frames
+    began_s = time.monotonic()
+    windows = cut_windows(
+        decode_blocks(path, rate_hz=rate_hz, info=info),
+        window_frames=description.window_frames,
+        hop_frames=hop_frames,
+        holes=holes_in_frames(info, rate_hz),
+    )
+    for window in windows:
+        if display.show:  # as if it sounded now
+            ends_s = began_s + (window.start_frame + description.window_frames) / rate_hz
+            time.sleep(max(0.0, ends_s - time.monotonic()))
+        answers = decide(model.predict_windows([window]))
+        when = f"{path.name} {window.start_frame / rate_hz:.2f} s"
+        for number, (samples, (answer, scores)) in enumerate(
+            zip(window.samples, answers, strict=True), start=1
+        ):
+            if channel in (None, number):
+                display.window(
+                    f"{path.stem}:out_{number}", when, answer, scores, samples[-hop_frames:], rate_hz
+                )
+
+
+class _Deciding:
+    """From what the model says to answers and scores by name."""
+
+    def __init__(self, description: ModelDescription, settings: Settings) -> None:
+        from tidzam_platform.classifiers.channel_events import make_decider
+        from tidzam_platform.classifiers.decision import ClassNode
+
+        classes = [ClassNode(known.path, known.parent, known.threshold) for known in description.classes]
+        self._paths = [node.path for node in classes]
+        self._decider = make_decider(classes, settings.decision, description.labels)
+
+    def __call__(self, prediction: Prediction) -> list[tuple[Answer, dict[str, float]]]:
+        answers = self._decider.decide(prediction.scores, prediction.level_dbfs)
+        return [
+            (answer, dict(zip(self._paths, row, strict=True)))
+            for answer, row in zip(answers, prediction.scores.tolist(), strict=True)
+        ]
+
+
+@contextmanager
+def _model(settings: Settings, server: str | None, *, local: bool, generation: int | None) -> Iterator[Any]:
+    if local:
+        from serving.local import open_generation
+
+        yield open_generation(settings.models_folder, generation)
+        return
+    from serving.client import ModelClient
+
+    how = settings.model_server
+    with ModelClient(
+        server or f"{how.host}:{how.port}", deadline_s=how.deadline_s, max_message_mb=how.max_message_mb
+    ) as client:
+        yield client
+
+
+def _audio_files(path: Path) -> list[Path]:
+    from tidzam_platform.errors import AudioError
+    from tidzam_platform.labels.folder_reader import AUDIO_SUFFIXES
+
+    if not path.is_dir():
+        return [path]
+    found = sorted(
+        file for file in path.rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES and file.is_file()
+    )
+    if not found:
+        raise AudioError(f"there is no audio file in {path}")
+    return found

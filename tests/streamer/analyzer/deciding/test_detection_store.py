@@ -1,0 +1,146 @@
+"""Detections come into the catalog once each, also when it is away for a while; who waits for them is told after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from streamer.analyzer.asking import WindowSpan
+from streamer.analyzer.deciding import DetectionStore
+from tests.streamer.analyzer.asking.made import run_of
+from tests.support.waiting import wait_for
+from tidzam_platform.catalog import Catalog
+from tidzam_platform.detections.detection import Detection
+from tidzam_platform.detections.live import LiveDetections
+
+NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
+SPAN = WindowSpan(run_of(), 1, 0, 5000)
+
+
+def detection(number: int) -> Detection:
+    start = NOON + timedelta(seconds=number)
+    return Detection(f"{number:024x}", 3, "marsh:out_1", start, start + timedelta(seconds=1), "birds", 0.75)
+
+
+@contextmanager
+def storing(catalog: Catalog, told: list[WindowSpan], **options: int) -> Iterator[DetectionStore]:
+    store = DetectionStore(catalog, told.extend, **options)
+    store.start()
+    try:
+        yield store
+    finally:
+        assert store.stop()
+
+
+def stored(catalog: Catalog) -> list[Detection]:
+    return sorted(LiveDetections(catalog).newest(10_000), key=lambda one: one.start)
+
+
+def test_each_is_stored_once_however_often_it_is_told(catalog: Catalog) -> None:
+    expected = [detection(number) for number in range(1200)]
+    with storing(catalog, []) as store:
+        for one in expected + expected[:300]:
+            store.add(one)
+    assert stored(catalog) == expected
+    assert store.counts() == {"stored": 1200, "known": 300, "dropped": 0, "refused": 0, "failures": 0}
+
+
+def test_windows_are_settled_when_all_that_was_added_before_is_stored(catalog: Catalog) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def on_stored(spans: Sequence[WindowSpan]) -> None:
+        seen.extend((span.last_frame, LiveDetections(catalog).count()) for span in spans)
+
+    store = DetectionStore(catalog, on_stored)
+    store.start()
+    for number in range(1, 1001):
+        store.add(detection(number))
+        if number % 10 == 0:
+            store.settle([replace(SPAN, last_frame=number * 1000)])
+    assert store.stop()
+    assert [frame for frame, _ in seen] == [number * 1000 for number in range(10, 1001, 10)]
+    assert all(count * 1000 >= frame for frame, count in seen)
+
+
+def test_what_the_catalog_refuses_does_not_keep_the_others(catalog: Catalog) -> None:
+    told: list[WindowSpan] = []
+    with storing(catalog, told) as store:
+        for number in range(20):
+            bad = replace(detection(number), generation=None)  # type: ignore[arg-type]
+            store.add(bad if number == 7 else detection(number))
+        store.settle([SPAN])
+        wait_for(lambda: told == [SPAN], "the rest is stored")
+    assert stored(catalog) == [detection(number) for number in range(20) if number != 7]
+    assert store.counts()["refused"] == 1
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> Iterator[tuple[Catalog, Catalog]]:
+    """A catalog whose table is away, and a connection that can bring it back."""
+    url = f"sqlite:///{tmp_path / 'catalog.db'}"
+    catalog, other = Catalog.open(url), Catalog.open(url)
+    with other.session() as session:
+        session.execute(text("ALTER TABLE detections RENAME TO elsewhere"))
+    yield catalog, other
+    catalog.close()
+    other.close()
+
+
+def bring_back(catalog: Catalog) -> None:
+    with catalog.session() as session:
+        session.execute(text("ALTER TABLE elsewhere RENAME TO detections"))
+
+
+def test_while_the_catalog_is_away_they_wait(away: tuple[Catalog, Catalog]) -> None:
+    catalog, other = away
+    told: list[WindowSpan] = []
+    with storing(catalog, told) as store:
+        for number in range(50):
+            store.add(detection(number))
+        store.settle([SPAN])
+        wait_for(lambda: store.counts()["failures"] >= 2, "it is tried again")
+        assert store.status()["waiting"] == 50
+        assert "detections wait" in store.status()["problem"]
+        assert told == []
+        bring_back(other)
+        wait_for(lambda: told == [SPAN], "it is back")
+        assert store.status() == {"waiting": 0, "problem": ""}
+    assert stored(other) == [detection(number) for number in range(50)]
+
+
+def test_when_too_many_wait_the_oldest_are_dropped_and_counted(away: tuple[Catalog, Catalog]) -> None:
+    catalog, other = away
+    told: list[WindowSpan] = []
+    with storing(catalog, told, most_waiting=100) as store:
+        store.add(detection(0))
+        wait_for(lambda: store.counts()["failures"] >= 1, "the first is on its way")
+        for number in range(1, 501):
+            store.add(detection(number))
+            store.settle([replace(SPAN, last_frame=number * 1000)])
+        assert store.status()["waiting"] == 100
+        assert store.counts()["dropped"] == 401
+        bring_back(other)
+        wait_for(lambda: store.status()["waiting"] == 0, "the rest is stored")
+    assert stored(other) == [detection(0), *(detection(number) for number in range(402, 501))]
+    frames = [span.last_frame for span in told]
+    assert frames == sorted(frames)
+
+
+def test_it_ends_although_the_catalog_is_away_and_says_that_something_is_missing(
+    away: tuple[Catalog, Catalog],
+) -> None:
+    catalog, _ = away
+    told: list[WindowSpan] = []
+    store = DetectionStore(catalog, told.extend)
+    store.start()
+    store.add(detection(1))
+    store.settle([SPAN])
+    wait_for(lambda: store.counts()["failures"] >= 1, "it is tried")
+    assert not store.stop()
+    assert told == [], "the spool keeps their windows"

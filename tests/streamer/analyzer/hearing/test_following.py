@@ -1,0 +1,487 @@
+"""The engine and its channels come and go; who is there is heard without a pause."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streamer.analyzer.hearing import Hearer
+from streamer.analyzer.hearing.following import EngineFollower
+from streamer.analyzer.windows import Geometry
+from streamer.engine.graph import LIVE_STREAMS
+from streamer.engine.rings import ENGINE_RATE_HZ
+from tests.streamer.analyzer.hearing.conftest import GEOMETRY
+from tests.streamer.analyzer.hearing.small_engine import NS_PER_S, Listener, SmallEngine, numbered
+from tests.streamer.sources.clocks import Clock
+from tests.support.waiting import wait_for
+from tidzam_platform.analyzer_sections import AnalyzerSettings
+from tidzam_platform.clock import format_utc
+
+Hear = Callable[..., Hearer]
+WINDOW, HOP = GEOMETRY.window_frames, GEOMETRY.hop_frames
+
+
+def starts(listener: Listener, channel: str) -> list[int]:
+    return [start for _, start, _ in listener.of(channel)]
+
+
+def grid(frames: int, first: int = 0) -> list[int]:
+    """The windows of so many frames of a run, if it is heard from ``first`` on."""
+    return [start for start in range(0, frames - WINDOW + 1, HOP) if start >= first]
+
+
+def test_each_channel_gives_its_own_samples_on_the_grid(
+    engine: SmallEngine, hear: Hear, listener: Listener
+) -> None:
+    hearer = hear()
+    hearer.look()
+    source = engine.add("marsh", 3)
+    engine.play("marsh", 10_000, period=512)
+    hearer.look()
+    for number in (1, 2, 3):
+        windows = listener.of(f"marsh:out_{number}")
+        assert [start for _, start, _ in windows] == grid(10_000)
+        for run, start, row in windows:
+            assert run.anchor_utc_ns == source.anchors[0]
+            assert run.time_of(0).timestamp() * NS_PER_S == pytest.approx(source.anchors[0])
+            np.testing.assert_array_equal(row, numbered(source.serial, start, WINDOW, 3)[:, number - 1])
+    assert not listener.ended
+    status = hearer.status()
+    assert status["channels"]["marsh:out_2"]["windows"] == len(grid(10_000))
+    assert status["channels"]["marsh:out_2"]["heard"]
+    assert status["channels"]["marsh:out_2"]["time"] == format_utc(
+        run.time_zero + timedelta(seconds=10_000 / ENGINE_RATE_HZ)
+    )
+    assert status["engine"] == ""
+
+
+def test_only_channels_that_are_described_are_heard(
+    engine: SmallEngine, hear: Hear, listener: Listener
+) -> None:
+    hearer = hear("marsh:out_2", "pond:*")
+    hearer.look()
+    for name in ("marsh", "marsh-2", "pond"):
+        engine.add(name, 3)
+    for name in ("marsh", "marsh-2", "pond"):
+        engine.play(name, 3000)
+    hearer.look()
+    heard = {key.channel for key in listener.windows}
+    assert heard == {"marsh:out_2", "pond:out_1", "pond:out_2", "pond:out_3"}
+
+
+def test_all_windows_of_a_moment_come_together(engine: SmallEngine, hear: Hear, listener: Listener) -> None:
+    hearer = hear()
+    hearer.look()
+    for name in ("marsh", "pond", "lake"):
+        engine.add(name, 4)
+    for _ in range(2):
+        for name in ("marsh", "pond", "lake"):
+            engine.write(name, 1000)
+        engine.cycle(1000)
+        hearer.look()
+    assert [len(moment.keys) for moment in listener.moments] == [12, 24]
+    assert {key.start_frame for key in listener.moments[1].keys} == {400, 800}
+
+
+def test_a_window_says_when_its_last_sample_came(engine: SmallEngine, hear: Hear, listener: Listener) -> None:
+    hearer = hear()
+    hearer.look()
+    engine.add("marsh")
+    engine.play("marsh", 3000)
+    hearer.look()
+    ended = {key.start_frame: key.ended_s for key in listener.windows}
+    assert ended[400] - ended[0] == pytest.approx(HOP / ENGINE_RATE_HZ)
+    assert ended[2000] - ended[0] == pytest.approx(2000 / ENGINE_RATE_HZ)
+
+
+def test_nothing_is_heard_before_it_is_known_how_windows_are_cut(
+    engine: SmallEngine, hear: Hear, listener: Listener
+) -> None:
+    hearer = hear(geometry=None)
+    engine.add("marsh")
+    engine.play("marsh", 3000)
+    hearer.look()
+    assert not hearer.status()["is_hearing"]
+    assert hearer.status()["rate_hz"] is None
+    hearer.set_geometry(GEOMETRY)
+    hearer.look()
+    engine.play("marsh", 3000)
+    hearer.look()
+    assert starts(listener, "marsh:out_1") == grid(6000, first=3000)
+
+
+def test_another_geometry_begins_new_runs_on_the_same_anchor(
+    engine: SmallEngine, hear: Hear, listener: Listener
+) -> None:
+    hearer = hear()
+    hearer.look()
+    source = engine.add("marsh")
+    engine.play("marsh", 3100)
+    hearer.look()
+    (before,) = {key.run for key in listener.windows}
+    other = Geometry(24_000, 700, 700)
+    hearer.set_geometry(other)
+    hearer.look()
+    assert listener.ended == [(before, (1,))]
+    engine.play("marsh", 7000)
+    hearer.look()
+    engine.play("marsh", 4000)  # a resampler lags behind
+    hearer.look()
+    after = [key for key in listener.windows if key.run != before]
+    assert {key.run.geometry for key in after} == {other}
+    assert {key.run.anchor_utc_ns for key in after} == {source.anchors[0]}
+    assert [key.start_frame for key in after][:4] == [2100, 2800, 3500, 4200]
+    assert hearer.counts()["windows_left_out"] == {"lost": 0, "missed": 0, "skipped": 0}
+
+
+def test_a_source_that_joins_is_heard_from_its_first_sample_and_one_that_goes_to_its_last(
+    engine: SmallEngine, hear: Hear, listener: Listener
+) -> None:
+    hearer = hear()
+    hearer.look()
+    engine.add("marsh", 2)
+    for step in range(12):
+        if step == 3:
+            engine.add("pond", 2)
+        if step == 8:
+            engine.remove("pond")
+        for name in list(engine.sources):
+            assert engine.write(name, 900) == 900
+        engine.cycle(900)
+        if step % 5 == 0:
+            hearer.look()
+    hearer.look()
+    for number in (1, 2):
+        assert starts(listener, f"marsh:out_{number}") == grid(12 * 900), "nobody waits for the other"
+        assert starts(listener, f"pond:out_{number}") == grid(5 * 900)
+    assert [(run.source, numbers) for run, numbers in listener.ended] == [("pond", (1, 2))]
+    assert not hearer.status()["channels"]["pond:out_1"]["heard"]
+
+
+def test_a_channel_that_goes_alone_leaves_the_others_of_its_source(
+    engine: SmallEngine, hear: Hear, listener: Listener
+) -> None:
+    hearer = hear()
+    hearer.look()
+    source = engine.add("marsh", 3)
+    engine.play("marsh", 1500)
+    hearer.look()
+    engine.leave("marsh", 2)
+    engine.play("marsh", 3000)
+    hearer.look()
+    assert starts(listener, "marsh:out_1") == starts(listener, "marsh:out_3") == grid(4500)
+    assert starts(listener, "marsh:out_2") == grid(1500)
+    (row,) = [row for _, start, row in listener.of("marsh:out_3") if start == 1200]
+    np.testing.assert_array_equal(row, numbered(source.serial, 1200, WINDOW, 3)[:, 2])
+    assert [numbers for _, numbers in listener.ended] == [(2,)]
+
+
+def test_slots_that_are_given_to_others_are_theirs_from_then_on(
+    engine: SmallEngine, hear: Hear, listener: Listener
+) -> None:
+    hearer = hear()
+    hearer.look()
+    for turn in range(12):  # all slots are used again and again
+        name = f"marsh-{turn}"
+        source = engine.add(name, 4)
+        hearer.look()
+        engine.play(name, 2000)
+        if turn % 3:
+            hearer.look()
+        engine.remove(name)
+        if not turn % 3:
+            hearer.look()
+        assert starts(listener, f"{name}:out_4") == grid(2000)
+        np.testing.assert_array_equal(
+            listener.of(f"{name}:out_4")[1][2], numbered(source.serial, HOP, WINDOW, 4)[:, 3]
+        )
+    assert sum(hearer.counts()["windows_left_out"].values()) == 0
+
+
+def test_what_plays_already_is_heard_from_the_next_window_on(
+    engine: SmallEngine, hear: Hear, listener: Listener
+) -> None:
+    engine.add("marsh")
+    engine.add("pond", heard=False)
+    for name in ("marsh", "pond"):
+        engine.write(name, 5000)
+    engine.cycle(1700)
+    hearer = hear()
+    hearer.look()
+    engine.cycle(1700)
+    engine.hear("pond")
+    engine.cycle(1600)
+    hearer.look()
+    assert starts(listener, "marsh:out_1") == grid(5000, first=1700)
+    assert starts(listener, "pond:out_1") == grid(5000, first=3400)
+    assert sum(hearer.counts()["windows_left_out"].values()) == 0
+
+
+def test_samples_of_a_slot_that_was_taken_away_while_it_played_are_not_believed(
+    engine: SmallEngine, hear: Hear, listener: Listener
+) -> None:
+    """The slot is not written any more, the source plays on; what stands in the ring is of long ago."""
+    hearer = hear()
+    hearer.look()
+    engine.add("marsh", 2)
+    engine.play("marsh", 25_000)  # more than the rings hold
+    hearer.look()
+    lost = starts(listener, "marsh:out_1")
+    engine.leave("marsh", 1)
+    engine.leave("marsh", 2)
+    engine.play("marsh", 3000)
+    hearer.look()
+    assert starts(listener, "marsh:out_1") == lost
+    assert len(listener.ended) == 1
+
+
+def test_a_source_whose_ring_is_replaced_begins_anew_in_the_same_slots(
+    engine: SmallEngine, hear: Hear, listener: Listener
+) -> None:
+    hearer = hear()
+    hearer.look()
+    engine.add("marsh")
+    engine.play("marsh", 2000)
+    hearer.look()
+    old = engine.sources["marsh"]
+    new = engine.add("marsh")
+    engine.play("marsh", 2000)
+    hearer.look()
+    runs = [run.anchor_utc_ns for run, _, _ in listener.of("marsh:out_1")]
+    assert runs == [old.anchors[0]] * len(grid(2000)) + [new.anchors[0]] * len(grid(2000))
+    old.ring.close()
+
+
+class TestLiveStreams:
+    def test_they_are_timed_by_the_wall_clock_from_where_their_slot_began(
+        self, engine: SmallEngine, listener: Listener, tmp_path: Path
+    ) -> None:
+        clock = Clock()
+        hearer = Hearer(tmp_path, AnalyzerSettings(), listener.on_moment, utc_ns=clock.utc_ns)
+        hearer.set_geometry(GEOMETRY)
+        hearer.look()
+        engine.add_live(1)
+        engine.cycle(2048)
+        engine.add_live(7)
+        engine.cycle(2048)
+        hearer.look()
+        for number, frames in ((1, 4096), (7, 2048)):
+            windows = listener.of(f"{LIVE_STREAMS}:out_{number}")
+            assert [start for _, start, _ in windows] == grid(frames)
+            begun_ns = clock.utc_ns() - frames * NS_PER_S // ENGINE_RATE_HZ
+            assert {run.anchor_utc_ns for run, _, _ in windows} == {begun_ns}
+            assert all((row == np.float32(number / 1000)).all() for _, _, row in windows)
+        hearer.end()
+
+    def test_time_that_the_graph_lost_begins_another_run(
+        self, engine: SmallEngine, hear: Hear, listener: Listener
+    ) -> None:
+        hearer = hear()
+        hearer.look()
+        engine.add_live(1)
+        engine.cycle(2048)
+        hearer.look()
+        engine._now += 40_000  # the clock went on; the graph did not
+        for _ in range(60):
+            engine.cycle(512)
+            hearer.look()
+        assert engine.rings.missed_frames > 39_000
+        assert len({run for run, _, _ in listener.of(f"{LIVE_STREAMS}:out_1")}) == 2
+        assert len(listener.ended) == 1
+
+
+def test_a_port_of_another_program_is_heard_when_it_is_clear_that_it_has_no_ring(
+    engine: SmallEngine, listener: Listener, tmp_path: Path
+) -> None:
+    clock = Clock()
+    hearer = Hearer(tmp_path, AnalyzerSettings(), listener.on_moment, monotonic=clock.monotonic)
+    hearer.set_geometry(GEOMETRY)
+    hearer.look()
+    engine._bind("microscope:out_1")
+    engine.publish()
+    engine.cycle(1500)
+    hearer.look()
+    assert not hearer.status()["channels"]
+    clock.pass_s(2.1)
+    hearer.look()
+    assert starts(listener, "microscope:out_1") == grid(1500)
+    hearer.end()
+
+
+class TestEngines:
+    def test_one_that_starts_later_is_heard_from_its_beginning(
+        self, tmp_path: Path, hear: Hear, listener: Listener
+    ) -> None:
+        hearer = hear()
+        hearer.look()
+        assert "start it" in hearer.status()["engine"]
+        with SmallEngine(tmp_path) as engine:
+            engine.add("marsh")
+            engine.play("marsh", 3000)
+            wait_for(lambda: _looked(hearer)["engines"] == 1, "it is found")
+            assert starts(listener, "marsh:out_1") == grid(3000)
+
+    def test_one_that_ends_ends_all_runs_and_the_next_one_is_found(
+        self, tmp_path: Path, hear: Hear, listener: Listener
+    ) -> None:
+        hearer = hear()
+        for turn in range(3):
+            with SmallEngine(tmp_path) as engine:
+                wait_for(lambda turn=turn: _looked(hearer)["engines"] == turn + 1, "it is found")  # type: ignore[misc]
+                engine.add("marsh")
+                engine.play("marsh", 2000)
+                hearer.look()
+            wait_for(lambda: not _looked(hearer)["channels"], "it has ended")
+            assert len(listener.ended) == turn + 1
+        assert len(listener.of("marsh:out_1")) == 3 * len(grid(2000))
+
+    def test_one_that_was_killed_is_noticed(self, tmp_path: Path) -> None:
+        program = (
+            "import sys, time; from pathlib import Path; from streamer.engine.rings import *;"
+            "folder = RingFolder(Path(sys.argv[1])); rings = ChannelRings.create(folder, 1, 0.5);"
+            "Directory.create(folder).write({'channel_rings': rings.path.name, 'sources': {}, 'slots': []});"
+            "print('ready', flush=True); time.sleep(60)"
+        )
+        clock = Clock()
+        follower = EngineFollower(tmp_path, monotonic=clock.monotonic)
+        assert follower.found() is None
+        with subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            clock.pass_s(2)
+            found = follower.found()
+            assert found is not None
+            assert found.is_new
+            clock.pass_s(1.5)
+            assert not follower.has_ended(), "its graph stands still, but it lives"
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            assert not follower.has_ended(), "not looked at each time"
+            clock.pass_s(1.5)
+            assert follower.has_ended()
+            follower.let_go()
+
+    @pytest.mark.usefixtures("engine")
+    def test_the_same_one_found_again_is_not_heard_from_its_beginning(self, tmp_path: Path) -> None:
+        clock = Clock()
+        follower = EngineFollower(tmp_path, monotonic=clock.monotonic)
+        for _ in range(2):
+            clock.pass_s(2)
+            found = follower.found()
+            assert found is not None
+            assert not found.is_new
+            follower.let_go()
+
+
+def _looked(hearer: Hearer) -> dict[str, int]:
+    hearer.look()
+    return hearer.counts()
+
+
+def test_what_came_too_late_is_counted_by_channel(
+    engine: SmallEngine, hear: Hear, listener: Listener
+) -> None:
+    hearer = hear()
+    hearer.look()
+    engine.add("marsh", 2)
+    engine.play("marsh", 2000)
+    hearer.look()
+    engine.play("marsh", 40_000)  # the rings hold 24,576
+    hearer.look()
+    engine.play("marsh", 1000)
+    hearer.look()
+    counts = hearer.counts()
+    left_out = counts["windows_left_out"]["lost"]
+    assert left_out > 0
+    assert len(listener.windows) + left_out == 2 * len(grid(43_000))
+    assert counts["channel_windows_left_out"] == {"marsh:out_1": left_out // 2, "marsh:out_2": left_out // 2}
+    assert counts["lost_frames"] > 0
+    assert hearer.status()["channels"]["marsh:out_1"]["left_out"] == {
+        "lost": left_out // 2,
+        "missed": 0,
+        "skipped": 0,
+    }
+
+
+def test_silence_that_the_engine_puts_in_is_no_part_of_a_window(
+    engine: SmallEngine, hear: Hear, listener: Listener
+) -> None:
+    hearer = hear()
+    hearer.look()
+    source = engine.add("marsh")
+    engine.play("marsh", 600)
+    engine.cycle(700)  # too few samples
+    hearer.look()
+    engine.play("marsh", 1400)
+    hearer.look()
+    assert starts(listener, "marsh:out_1") == grid(2000)
+    np.testing.assert_array_equal(
+        listener.of("marsh:out_1")[0][2], numbered(source.serial, 0, WINDOW, 1)[:, 0]
+    )
+    assert hearer.counts()["interruptions"] == 1
+
+
+def test_wild_samples_are_tamed(engine: SmallEngine, hear: Hear, listener: Listener) -> None:
+    hearer = hear()
+    hearer.look()
+    source = engine.add("marsh")
+    wild = np.full((1000, 1), 0.5, np.float32)
+    wild[:4, 0] = [np.nan, np.inf, -np.inf, 7]
+    source.ring.write(wild)
+    engine.cycle(1000)
+    hearer.look()
+    ((_, _, row),) = listener.of("marsh:out_1")
+    assert row[:5].tolist() == [0, 0, 0, 1, 0.5]
+
+
+class TestThread:
+    def test_it_hears_by_itself_until_it_is_stopped(
+        self, engine: SmallEngine, hear: Hear, listener: Listener
+    ) -> None:
+        hearer = hear()
+        hearer.start()
+        wait_for(lambda: hearer.status()["is_hearing"], "it hears")
+        engine.add("marsh")
+        engine.play("marsh", 3000)
+        wait_for(lambda: len(listener.windows) == len(grid(3000)), "all windows come")
+        hearer.stop()
+        hearer.stop()
+        assert len(listener.ended) == 1
+        assert not hearer.status()["is_hearing"]
+        assert hearer.counts()["faults"] == 0
+
+    def test_a_fault_is_counted_and_hearing_goes_on(
+        self, engine: SmallEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        heard: list[int] = []
+
+        def on_moment(moment: object) -> None:
+            heard.append(1)
+            if len(heard) == 1:
+                raise ValueError("a fault of who listens")
+
+        hearer = Hearer(tmp_path, AnalyzerSettings(), on_moment)
+        hearer.set_geometry(GEOMETRY)
+        hearer.start()
+        wait_for(lambda: hearer.status()["is_hearing"], "it hears")
+        engine.add("marsh")
+        engine.play("marsh", 2000)
+        wait_for(lambda: hearer.counts()["faults"] == 1, "the fault is counted")
+        wait_for(lambda: hearer.status()["is_hearing"], "it hears again")
+        engine.play("marsh", 3000)
+        wait_for(lambda: len(heard) > 1, "windows come again")
+        hearer.stop()
+        assert "a fault of who listens" in caplog.text
+
+    def test_it_can_be_stopped_without_having_been_started(self, hear: Hear) -> None:
+        hear().stop()
