@@ -1,38 +1,36 @@
-"""Patterns of channels and classes, as people write them into files of outputs and of alerts."""
+"""Channels and classes, as people choose them in files of outputs and of alerts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
+from tidzam_platform.clips.channel_patterns import valid_channel_pattern
 from tidzam_platform.errors import InvalidNameError
 from tidzam_platform.labels.class_paths import is_within, valid_class_path
 
 EVERYTHING: Final = "*"
 
 
-def _class_path(path: str) -> str:
-    if path == EVERYTHING:
-        return path
-    try:
-        return valid_class_path(path)
-    except InvalidNameError as error:
-        raise ValueError(str(error)) from error
+def _as_pydantic_wants(valid: Callable[[str], str]) -> Callable[[str], str]:
+    """``valid``, raising ValueError."""
+
+    def validate(text: str) -> str:
+        try:
+            return text if text == EVERYTHING else valid(text)
+        except InvalidNameError as error:
+            raise ValueError(str(error)) from error
+
+    return validate
 
 
-ChannelPattern = Annotated[str, Field(min_length=1, max_length=100)]
-"""``*``, ``?`` and ``[...]`` stand for letters of a channel's whole name."""
+ChannelPattern = Annotated[str, AfterValidator(_as_pydantic_wants(valid_channel_pattern))]
+"""See ``tidzam_platform.clips.channel_patterns``, whose ``matches_channel`` goes by it."""
 
-ClassChoice = Annotated[str, AfterValidator(_class_path)]
+ClassChoice = Annotated[str, AfterValidator(_as_pydantic_wants(valid_class_path))]
 """A class with all that lies below it; ``*`` is every class."""
-
-
-def is_chosen_channel(channel: str, patterns: Sequence[str]) -> bool:
-    """Whether one of the patterns is of that channel."""
-    return any(fnmatchcase(channel, pattern) for pattern in patterns)
 
 
 def is_chosen_class(class_path: str, choices: Sequence[str]) -> bool:

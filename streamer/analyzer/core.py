@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Self
 from streamer.analyzer.alerts import Alert, Alerts, ChannelState
 from streamer.analyzer.asking import Asker, Describer, Generations, Spool
 from streamer.analyzer.deciding import Decider, DetectionStore
+from streamer.analyzer.expected_microphones import ExpectedMicrophones
 from streamer.analyzer.hearing import AudioHistory, Hearer
 from streamer.analyzer.keeping import ClipKeeper
 from streamer.analyzer.mixer_reports import MixerReports
 from streamer.analyzer.outputs import Outputs
-from streamer.analyzer.told import DETECTION, RESULTS, detection_as_told, window_as_told
+from streamer.analyzer.told import DETECTION, DISK_ALARM, RESULTS, detection_as_told, window_as_told
 from streamer.analyzer.windows import Geometry, Moment, Run, WindowResult
 from streamer.engine.control import EventHub
 from streamer.engine.reserved_names import LIVE_STREAMS
@@ -68,7 +69,7 @@ class Analyzer:
         home = Home.open(settings)
         opened.callback(home.catalog.close)
         self.history = AudioHistory(settings.clips.preroll_mb * _MIB)
-        self.keeper = ClipKeeper(home, settings, self.history, tell=self.events.publish)
+        self.keeper = ClipKeeper(home, settings, self.history, tell=self._of_clips)
         self.outputs = Outputs(settings.outputs, settings.home)
         self.alerts = Alerts(
             settings.outputs,
@@ -78,6 +79,7 @@ class Analyzer:
             outputs=self.outputs.names,
         )
         self.mixer_reports = MixerReports(settings.home)
+        self.microphones = ExpectedMicrophones(settings.home, self.alerts.expect, self.alerts.forget)
         self.spool = Spool(settings.home / "spool" / "windows", settings.analyzer.spool_mb)
         opened.callback(self.spool.close)
         self.generations = Generations()
@@ -108,7 +110,7 @@ class Analyzer:
     def _start(self, opened: contextlib.ExitStack) -> None:
         """From what takes results to what makes them, so that nothing is told to who is not there."""
         self.decider.expect_spans(self.spool.recovered())
-        for part in (self.outputs, self.alerts, self.mixer_reports, self.keeper):
+        for part in (self.outputs, self.alerts, self.microphones, self.mixer_reports, self.keeper):
             part.start()
             opened.callback(part.stop)
         self.store.start()
@@ -154,6 +156,7 @@ class Analyzer:
             "store": self.store.status(),
             "clips": self.keeper.status(),
             "outputs": self.outputs.status(),
+            "alerts": self.alerts.status(),
         }
 
     def counts(self) -> dict[str, Any]:
@@ -167,7 +170,7 @@ class Analyzer:
             "clips": self.keeper.counts(),
         }
         named = {f"{part}_{name}": value for part, counts in parts.items() for name, value in counts.items()}
-        return {**named, **self.outputs.counts()}
+        return {**named, **self.outputs.counts(), **self.alerts.counts()}
 
     def classes(self) -> dict[str, Any]:
         """The classes of the generation in service, in the order of its scores."""
@@ -216,6 +219,15 @@ class Analyzer:
 
     def _channel_state(self, state: ChannelState) -> None:
         self.outputs.state(state)
+
+    def _of_clips(self, name: str, **what: Any) -> None:
+        self.events.publish(name, **what)
+        if name == DISK_ALARM:
+            ended = what["state"] == "ok"
+            text = "there is room for clips again" if ended else f"clips: {what['reason']}"
+            self.outputs.alert(
+                Alert(rule="disk", about="disk", channel="", at=utc_now(), text=text, ended=ended)
+            )
 
     def _disagreement(self, found: Disagreement) -> None:
         self.keeper.on_disagreement(

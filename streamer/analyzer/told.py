@@ -13,11 +13,12 @@ from tidzam_platform.labels.class_paths import is_within
 
 RESULTS: Final = "results"
 DETECTION: Final = "detection"
+DISK_ALARM: Final = "disk_alarm"
 _OF_WHAT: Final = {
     "detections": (DETECTION,),
     "windows": ("window",),
     "clips": ("clip_kept", "clip_skipped"),
-    "alerts": ("alert", "disk_alarm"),
+    "alerts": ("alert", DISK_ALARM),
 }
 _DIGITS: Final = 4  # of a score
 

@@ -69,10 +69,10 @@ def live(
       ./tidzam bench live --from analyzer --no-search
     """
     from streamer.analyzer.benchmarks.followers import Place
-    from streamer.analyzer.benchmarks.live import measure_live
+    from streamer.analyzer.benchmarks.live import bench_live
     from tidzam_platform.settings import load_settings
 
-    figures = measure_live(
+    figures = bench_live(
         load_settings(),
         channels=channels,
         channels_per_source=channels_per_source,

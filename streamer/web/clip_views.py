@@ -15,6 +15,7 @@ from streamer.web.source_views import authorised
 from tidzam_platform.access import Role
 from tidzam_platform.clips import ClipQuery, FoundClip, find_clip, find_clips
 from tidzam_platform.clips.listing import MAX_PAGE
+from tidzam_platform.errors import ObjectNotFoundError
 
 PARAMETERS: Final = (
     "from", "to", "channel", "class", "min_score", "max_score", "generation", "rule", "destination", "labelled",
@@ -46,7 +47,12 @@ def add_clip_views(views: Blueprint, core: WebCore) -> None:
     def audio(clip: str) -> Response:
         authorised(core, Role.LISTEN)
         found = found_clip(core, clip)
-        data = core.library.store.get_bytes(found.store_key)
+        try:
+            data = core.library.store.get_bytes(found.store_key)
+        except ObjectNotFoundError as error:
+            raise HttpRefusalError(
+                404, "not_found", f"the audio of clip {found.id} is not in the store"
+            ) from error
         container = found.store_key.rpartition(".")[2]
         answer = send_file(
             io.BytesIO(data),

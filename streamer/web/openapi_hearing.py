@@ -40,9 +40,15 @@ _CHANGING_NAMED: Final = (*_CHANGING, 404)
 def schemas() -> dict[str, Schema]:
     """Shapes by name."""
     made = {**_of_model(RecorderRuleSpec, "RuleSpecification"), **_of_model(AnnotationStatement)}
+    for model, name in (
+        ("RuleSpecification", "channels"),
+        ("RuleSpecification", "classes"),
+        ("Schedule", "times"),
+        ("Schedule", "days"),
+    ):
+        said = made[model]["properties"]
+        said[name] = {"anyOf": [said[name], {**TEXT, "description": "With commas between them."}]}
     listed = made["RuleSpecification"]["properties"]
-    for name in ("channels", "classes"):
-        listed[name] = {"anyOf": [listed[name], {**TEXT, "description": "With commas between them."}]}
     listed["score"] = {
         "anyOf": [listed["score"], {**TEXT, "pattern": r"^\s*[0-9.]+\s+to\s+[0-9.]+\s*$"}],
         "description": "A range, e.g. '0.3 to 0.6' or [0.3, 0.6].",

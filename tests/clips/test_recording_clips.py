@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from sqlalchemy import func, select
@@ -81,6 +83,24 @@ def test_clips_of_a_block_of_time_are_one_group_over_all_channels() -> None:
     ]
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
+
+
+def test_clips_of_a_new_group_that_come_at_once_are_all_recorded(
+    catalog: Catalog, store: LocalStore, tmp_path: Path
+) -> None:
+    together = Barrier(4)
+
+    def one(number: int) -> int:
+        seed = min(number, 2)  # two of them are the same
+        path = spool_clip(tmp_path / f"spool-{number}", clip_bytes(noise16(480, seed), metadata()))
+        together.wait(20)
+        return record_clip(catalog, store, path, group_s=GROUP_S).id
+
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(one, range(4)))
+    assert len(set(made)) == 3
+    with catalog.reading() as session:
+        assert len(set(session.scalars(select(Clip.group_id)))) == 1
 
 
 def test_a_clip_of_a_rule_that_this_catalog_does_not_know_is_kept(

@@ -128,6 +128,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # an answer in one piece: a second one would wait for a late acknowledgement
     server: _Server
 
     def _serve(self) -> None:

@@ -34,6 +34,7 @@ CODEC: Final = "flac"
 DAMAGED_FOLDER: Final = "damaged"
 _NAME: Final = re.compile(r"([0-9a-f]{64})\.flac")
 _MAX_HEAD_BYTES: Final = 1 << 20
+_INSERTS: Final = 3  # the first may meet another's group, the second another's clip
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,7 @@ def record_clip(catalog: Catalog, store: ObjectStore, path: Path, *, group_s: in
     clip_id = known
     if clip_id is None:
         new = _NewClip(sha256, key, size_bytes, head, metadata, group_key(metadata, group_s))
-        try:
-            clip_id = _insert(catalog, new)
-        except IntegrityError:  # somebody else made the same group or clip just now
-            clip_id = _known(catalog, sha256) or _insert_again(catalog, new)
+        clip_id = _inserted(catalog, new)
     reach("clips.recorded")
     path.unlink(missing_ok=True)
     reach("clips.done")
@@ -185,11 +183,17 @@ def _known(catalog: Catalog, sha256: str) -> int | None:
         return session.scalar(select(Clip.id).where(Clip.sha256 == sha256))
 
 
-def _insert_again(catalog: Catalog, new: _NewClip) -> int:
-    try:
-        return _insert(catalog, new)
-    except IntegrityError as error:
-        raise CatalogError(f"the clip {new.sha256} cannot be recorded: {error.orig}") from error
+def _inserted(catalog: Catalog, new: _NewClip) -> int:
+    """The number of the clip, inserted unless somebody else inserts it, or its group, this moment."""
+    for _ in range(_INSERTS):
+        try:
+            return _insert(catalog, new)
+        except IntegrityError as error:
+            reason = error.orig
+        known = _known(catalog, new.sha256)
+        if known is not None:
+            return known
+    raise CatalogError(f"the clip {new.sha256} cannot be recorded: {reason}")
 
 
 def _insert(catalog: Catalog, new: _NewClip) -> int:

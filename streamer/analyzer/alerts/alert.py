@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from tidzam_platform.clock import format_utc
 
-About = Literal["class", "dead", "clipping"]
+About = Literal["class", "dead", "clipping", "disk"]
 _ID_LENGTH: Final = 24
 _DIGITS: Final = 4  # of a score
 MAX_DETECTIONS: Final = 100  # named in one alert
@@ -21,8 +21,8 @@ class Alert:
 
     Attributes:
         rule: its name.
-        about: ``class``: something was heard; ``dead``, ``clipping``: of a microphone.
-        channel: where; empty where a rule counts over all of its channels together.
+        about: ``class``: something was heard; ``dead``, ``clipping``: of a microphone; ``disk``: no room for clips.
+        channel: where; empty where a rule counts over all of its channels together, and of a disk.
         at: UTC: start of the detection that made it whole, or when the microphone's condition was noticed.
         text: one line for people.
         class_path: what was heard last; None of a microphone.

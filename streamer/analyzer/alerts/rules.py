@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from streamer.analyzer.alerts.quiet_hours import QuietHours
-from streamer.analyzer.choosing import ChannelPattern, ClassChoice, is_chosen_channel, is_chosen_class
+from streamer.analyzer.choosing import ChannelPattern, ClassChoice, is_chosen_class
 from streamer.analyzer.toml_tables import read_tables
+from tidzam_platform.clips.channel_patterns import matches_channel
+from tidzam_platform.clips.schedule import Schedule
 from tidzam_platform.detections.detection import Detection
 from tidzam_platform.errors import RuleError
 
@@ -35,8 +35,7 @@ class AlertRule(BaseModel):
         together: whether all channels count together; otherwise each for itself.
         for_s: how long a microphone must be so.
         cooldown_s: an alert of the rule on the channel is not followed by another for so long.
-        quiet: spans of the day, ``22:00-06:00``, in which nothing is told.
-        zone: IANA time zone of ``quiet``.
+        quiet: hours, and days, in which nothing is told.
         tell_end: whether it is told, too, that a microphone is well again.
         outputs: names of the outputs that tell it; none: all that tell alerts.
     """
@@ -53,8 +52,7 @@ class AlertRule(BaseModel):
     together: bool = False
     for_s: float = Field(60.0, ge=1, le=_DAY_S)
     cooldown_s: float = Field(600.0, ge=0, le=30 * _DAY_S)
-    quiet: tuple[str, ...] = ()
-    zone: str = "UTC"
+    quiet: Schedule | None = None
     tell_end: bool = True
     outputs: tuple[str, ...] = ()
 
@@ -77,24 +75,15 @@ class AlertRule(BaseModel):
         of_microphone = {"for_s", "tell_end"} & self.model_fields_set
         if self.class_path is not None and of_microphone:
             raise ValueError(f"{min(of_microphone)} is about microphones, and stands with no class")
-        try:
-            self.quiet_hours  # noqa: B018 - read here, so that what is wrong in it is told now
-        except RuleError as error:
-            raise ValueError(str(error)) from error
         return self
-
-    @cached_property
-    def quiet_hours(self) -> QuietHours:
-        """``quiet`` in ``zone``."""
-        return QuietHours.parse(self.quiet, self.zone)
 
     def is_quiet(self, now: datetime) -> bool:
         """Whether nothing is told at an aware ``now``."""
-        return self.quiet_hours.cover(now)
+        return self.quiet is not None and self.quiet.holds(now)
 
     def concerns(self, channel: str) -> bool:
         """Whether the rule looks at that channel."""
-        return is_chosen_channel(channel, self.channels)
+        return matches_channel(channel, self.channels)
 
     def counts(self, detection: Detection) -> bool:
         """Whether the rule counts that detection."""

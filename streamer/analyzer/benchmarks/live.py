@@ -30,7 +30,7 @@ Say = Callable[[str], None]
 Trial = Callable[[int, float], dict[str, Any] | None]
 
 
-def measure_live(
+def bench_live(
     settings: Settings,
     *,
     channels: int,
@@ -41,59 +41,64 @@ def measure_live(
     search: bool,
     say: Say,
 ) -> dict[str, Any]:
-    """Hear tones live for ``seconds``, then look for the largest number of channels that holds.
+    """Measure with a version of the default architecture and random weights, which costs what a learnt one does.
 
-    Engine with jackd, model server, analyzer and web process are processes of their own, as their users start them,
-    on data folders of their own. The model has the default architecture and weights drawn at random: it costs what a
-    learnt one does.
-
-    Returns:
-        The figures of ``figures_of``: of the largest number of channels that holds for ``seconds``, where it was
-        looked for and one holds; else of ``channels``. ``asked``: those of ``channels``. ``trials``: channels,
-        seconds, and whether they held, of each run.
-
-    Raises:
-        ProcessError: the bench could not be carried out with ``channels``.
+    See ``measure_live``. Window and hop are those of the front end that the settings name.
     """
     front_end, architecture = preset(settings.tree.front_end), settings.training.architecture
     grid = Grid.of_seconds(front_end.window_s, front_end.hop_s)
     plan = Plan(settings.graph, channels, channels_per_source, spread_s, seconds, place, grid)
-    trials: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="tidzam-bench-") as folder:
         repository = ModelRepository(Path(folder) / "models")
         with repository.staging() as staged:
             export_random(_VERSION, architecture, front_end, staged)
             repository.publish(_VERSION, staged)
-        with ServerProcess(Path(folder)) as server:
-            address = server.wait_until_ready()
+        figures = measure_live(Path(folder), plan, search=search, say=say)
+    return {**figures, "architecture": architecture}
 
-            def trial(count: int, duration_s: float) -> dict[str, Any]:
-                say(f"{count} channels for {duration_s:g} s ...")
-                figures = run_trial(replace(plan, channels=count, seconds=duration_s), server, address)
-                say(_said(figures))
-                trials.append({"channels": count, "seconds": duration_s, "holds": figures["holds"]})
-                return figures
 
-            def attempt(count: int, duration_s: float) -> dict[str, Any] | None:
-                try:
-                    figures = trial(count, duration_s)
-                except ProcessError as error:
-                    say(f"{count} channels: {error}")
-                    trials.append({"channels": count, "seconds": duration_s, "holds": False})
-                    return None
-                return figures if figures["holds"] else None
+def measure_live(home: Path, plan: Plan, *, search: bool, say: Say) -> dict[str, Any]:
+    """Hear tones live as ``plan`` says, then look for the largest number of channels that holds.
 
-            asked = trial(channels, seconds)
-            best = (
-                search_largest(asked if asked["holds"] else None, channels, seconds, attempt)
-                if search
-                else None
-            )
+    Engine with jackd, model server, analyzer and web process are processes of their own, as their users start them;
+    each run has a data folder of its own, the model server has ``home``.
+
+    Returns:
+        The figures of ``figures_of``: of the largest number of channels that holds for ``plan.seconds``, where it was
+        looked for and one holds; else of ``plan.channels``. ``asked``: those of ``plan.channels``. ``trials``:
+        channels, seconds, and whether they held, of each run.
+
+    Raises:
+        ProcessError: the bench could not be carried out with ``plan.channels``.
+    """
+    trials: list[dict[str, Any]] = []
+    with ServerProcess(home) as server:
+        address = server.wait_until_ready()
+
+        def trial(count: int, seconds: float) -> dict[str, Any]:
+            say(f"{count} channels for {seconds:g} s ...")
+            figures = run_trial(replace(plan, channels=count, seconds=seconds), server, address)
+            say(_said(figures))
+            trials.append({"channels": count, "seconds": seconds, "holds": figures["holds"]})
+            return figures
+
+        def attempt(count: int, seconds: float) -> dict[str, Any] | None:
+            try:
+                figures = trial(count, seconds)
+            except ProcessError as error:
+                say(f"{count} channels: {error}")
+                trials.append({"channels": count, "seconds": seconds, "holds": False})
+                return None
+            return figures if figures["holds"] else None
+
+        asked, best = trial(plan.channels, plan.seconds), None
+        if search:
+            known = asked if asked["holds"] else None
+            best = search_largest(known, plan.channels, plan.seconds, attempt)
     return {
         **(best or asked),
         "asked": asked,
         "p99_limit_ms": P99_LIMIT_MS,
-        "architecture": architecture,
         "realtime": realtime_allowed(),
         "trials": trials,
     }

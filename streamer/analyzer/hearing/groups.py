@@ -20,7 +20,7 @@ from streamer.engine.rings import SourceRing
 from tidzam_platform.errors import AudioGraphError, EngineUnavailableError
 
 _LOG = logging.getLogger(__name__)
-# A source's ring is replaced within less; what has none after it is a port of another program.
+# A source has its ring before its ports; what has none after so long is a port of another program.
 _WITHOUT_RING_S: Final = 2.0
 _MOST_ROUNDS: Final = 10  # of one look: the directory changes a few times a second at most
 
@@ -51,7 +51,7 @@ class GroupTable:
         self._utc_ns, self._monotonic = utc_ns, monotonic
         self._version = -1
         self._look_again_s: float | None = None
-        self._followed: set[Slot] = set()  # before the directory changed last
+        self._had_ring: set[tuple[str, int, int, int]] = set()  # slots, whose source had a ring once
         self._unheard_since_s: dict[Slot, float] = {}  # those without a ring, as long as one may come
         self._groups: dict[ChannelGroup, set[Slot]] = {}
         written = engine.rings.written_frames
@@ -109,19 +109,21 @@ class GroupTable:
         followed = {slot for members in self._groups.values() for slot in members}
         for members in _together(wanted - followed):
             self._add(members)
-        self._followed = {slot for members in self._groups.values() for slot in members}
 
     def _with_ring_or_alone(self, slots: set[Slot]) -> set[Slot]:
         """Those whose samples have a ring, or will have none."""
         now_s = self._monotonic()
-        waiting = {slot for slot in slots if slot.ring_file is None and slot.source != LIVE_STREAMS}
+        without = {slot for slot in slots if slot.ring_file is None and slot.source != LIVE_STREAMS}
+        # One that had a ring gets another one, or goes.
+        self._had_ring = {slot[:-1] for slot in slots if slot.ring_file or slot[:-1] in self._had_ring}
+        waiting = {slot for slot in without if slot[:-1] not in self._had_ring}
         self._unheard_since_s = {slot: self._unheard_since_s.get(slot, now_s) for slot in waiting}
         alone = {
             slot for slot, since_s in self._unheard_since_s.items() if now_s - since_s >= _WITHOUT_RING_S
         }
         ends_s = [self._unheard_since_s[slot] + _WITHOUT_RING_S for slot in waiting - alone]
         self._look_again_s = min(ends_s, default=None)
-        return slots - (waiting - alone)
+        return slots - (without - alone)
 
     def _add(self, members: set[Slot]) -> None:
         any_slot = next(iter(members))
@@ -150,9 +152,8 @@ class GroupTable:
         self._groups[group] = members
 
     def _heard_from(self, slot: Slot) -> int:
-        # Where only the ring of the source is new, it was not played before we knew.
-        is_known = any(slot[:-1] == before[:-1] for before in self._followed)
-        return max(slot.since_frame, self._first_frame, self._verified if is_known else 0)
+        rings = self._engine.rings
+        return max(slot.since_frame, self._first_frame, rings.written_frames - rings.capacity_frames)
 
 
 def _together(slots: set[Slot]) -> list[set[Slot]]:

@@ -40,6 +40,7 @@ class Hearer:
             of the hearer, as ``on_run_end``: neither may wait.
         history: keeps what was heard; None if nobody wants it.
         on_run_end: told of a run that has ended, and for which channels (numbers, from 1), after its last window.
+        look_s: how often it is looked for new samples, s. Longer gathers more windows in a moment.
         monotonic: seconds.
         utc_ns: the wall clock, ns since 1970; only live streams are timed by it.
         chance: spreads the looks for an engine.
@@ -53,12 +54,13 @@ class Hearer:
         history: AudioHistory | None = None,
         *,
         on_run_end: Callable[[Run, tuple[int, ...]], None] = _nobody,
+        look_s: float = _LOOK_S,
         monotonic: Callable[[], float] = time.monotonic,
         utc_ns: Callable[[], int] = time.time_ns,
         chance: random.Random | None = None,
     ) -> None:
         self._patterns = ChannelPatterns(settings.channels)
-        self._monotonic, self._utc_ns = monotonic, utc_ns
+        self._look_s, self._monotonic, self._utc_ns = look_s, monotonic, utc_ns
         self._tally = Tally()
         self._moments = MomentMaker(on_moment)
         self._outlets = Outlets(self._moments, history, self._tally, on_run_end, monotonic)
@@ -149,7 +151,7 @@ class Hearer:
             self._engine.let_go(why)
 
     def _run(self) -> None:
-        while not self._stop.wait(_LOOK_S):
+        while not self._stop.wait(self._look_s):
             try:
                 self.look()
             except Exception as error:  # noqa: BLE001 - no fault may end the hearing; said, counted, begun anew

@@ -109,11 +109,10 @@ class RunFollower:
         self._take(piece, cause)
 
     def end(self) -> None:
-        """The channels have gone; what comes after it is another run, whatever its anchor."""
+        """The channels have gone."""
         end = self._timeline.end_frame
         is_whole = self._anchor is not None and end == self._anchor.frame + self._next
         self._end(None, Cause.SKIPPED, is_whole=is_whole)
-        self._anchor = None
 
     def cut_by(self, geometry: Geometry) -> None:
         """Windows are cut by another geometry from now on; the one under way is dropped."""

@@ -20,6 +20,7 @@ from streamer.analyzer.outputs.output import Output
 from streamer.analyzer.outputs.reach import Reach
 from streamer.analyzer.outputs.secret import Secret
 from streamer.analyzer.outputs.specification import Host, OutputSpecification
+from streamer.engine.fetching.http_heads import printable
 from tidzam_platform.clock import parse_utc
 from tidzam_platform.errors import OutputError, OutputRefusedError
 from tidzam_platform.operations.ports import join_address
@@ -28,6 +29,7 @@ _LOG = logging.getLogger(__name__)
 _PORTS: Final = {"tls": 465, "starttls": 587, "none": 25}
 _FOR_GOOD: Final = range(500, 600)  # RFC 5321 section 4.2.1
 _READY: Final = 220
+_MAX_SAID: Final = 200  # of what a server says, in a message of ours
 
 MailAddress = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.\[\]:-]+$", max_length=254)
@@ -207,7 +209,7 @@ def _made_at(message: Message) -> datetime:
 def _said(answer: tuple[int, bytes | str]) -> str:
     code, text = answer
     line = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return f"{code} {' '.join(line.split())[:200]}"
+    return f"{code} {printable(' '.join(line.split()), _MAX_SAID)}"
 
 
 def _hang_up(smtp: smtplib.SMTP, connected: socket.socket) -> None:

@@ -65,8 +65,7 @@ class HttpSender:
             headers: beside those that every request has.
             body: None sends none.
             wants_body: whether the answer's body is read; what is wrong with it then counts.
-            is_repeatable: whether the request may be sent again where a connection that was kept open turns out to
-                have ended; otherwise it is sent over a new one.
+            is_repeatable: whether the request is sent again at once where a connection that was kept open breaks.
 
         Returns:
             The answer, whatever its status.
@@ -77,14 +76,13 @@ class HttpSender:
         request = _request(method, url, headers or {}, body)
         deadline_s = self._reach.deadline_s()
         kept = self._take(url)
-        if kept is not None and is_repeatable:
-            try:
-                return self._exchange(kept, url, request, deadline_s, wants_body=wants_body)
-            except FetchError:  # ended by the server meanwhile, as servers may
-                kept = None
-        if kept is not None:
-            kept.close()
         with as_output_error():
+            if kept is not None:
+                try:
+                    return self._exchange(kept, url, request, deadline_s, wants_body=wants_body)
+                except FetchError:  # perhaps the server had enough of it, as servers may
+                    if not is_repeatable:
+                        raise
             connection = self._reach.dialler.connect(url, deadline_s)
             return self._exchange(connection, url, request, deadline_s, wants_body=wants_body)
 
@@ -136,10 +134,19 @@ class HttpSender:
             return None
         origin, since_s, connection = self._kept
         self._kept = None
-        if origin == url.origin and time.monotonic() - since_s < _KEPT_S:
+        if origin == url.origin and time.monotonic() - since_s < _KEPT_S and _is_open(connection):
             return connection
         connection.close()
         return None
+
+
+def _is_open(connection: Connection) -> bool:
+    """Whether the server has neither ended a connection on which nothing is under way, nor said something unasked."""
+    try:
+        connection.read(1, time.monotonic())
+    except FetchError:  # there is nothing to read: as it should be
+        return True
+    return False
 
 
 def _request(method: str, url: StreamUrl, headers: Mapping[str, str], body: bytes | None) -> bytes:

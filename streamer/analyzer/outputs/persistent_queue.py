@@ -101,19 +101,18 @@ class PersistentQueue:
 
     def first(self, limit: int) -> list[Waiting]:
         """The ``limit`` messages that wait longest, those on disk before those in memory."""
-        with self._lock:
-            after = self._after
+        with self._storing:  # or one could go to the disk unseen while a later one is still in memory
             if len(self._done) >= _MAX_DONE:
                 return []
-        found: list[Waiting] = []
-        try:
-            found = self._opened().first(limit, after)
-        except OutputError as error:
-            self._refused_by_disk(error)
-        with self._lock:
-            stored = {one.message.id for one in found}
-            found += [one for identity, one in self._held.items() if identity not in stored]
-            return [one for one in found if one.message.id not in self._done][:limit]
+            found: list[Waiting] = []
+            try:
+                found = self._opened().first(limit, self._after)
+            except OutputError as error:
+                self._refused_by_disk(error)
+            with self._lock:
+                stored = {one.message.id for one in found}
+                found += [one for identity, one in self._held.items() if identity not in stored]
+                return [one for one in found if one.message.id not in self._done][:limit]
 
     def delivered(self, waiting: Sequence[Waiting]) -> None:
         """They were told, and are not told again."""

@@ -7,10 +7,11 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
-from streamer.analyzer.choosing import ChannelPattern, ClassChoice, is_chosen_channel, is_chosen_class
+from streamer.analyzer.choosing import ChannelPattern, ClassChoice, is_chosen_class
 from streamer.analyzer.outputs.message import Kind, Message
 from streamer.analyzer.outputs.secret import in_folder
 from streamer.engine.fetching.urls import StreamUrl, parse_url
+from tidzam_platform.clips.channel_patterns import matches_channel
 from tidzam_platform.errors import RefusedAddressError
 
 NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,39}$"
@@ -100,7 +101,7 @@ class OutputSpecification(BaseModel):
             return False
         if message.outputs and self.name not in message.outputs:
             return False
-        if message.channel and not is_chosen_channel(message.channel, self.channels):
+        if message.channel and not matches_channel(message.channel, self.channels):
             return False
         if message.kind != "detection":
             return True

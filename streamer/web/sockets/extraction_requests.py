@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
@@ -42,6 +43,7 @@ class ExtractionRules:
 
     def __init__(self, core: WebCore) -> None:
         self._core = core
+        self._setting = threading.Lock()  # who sets them sees what is there first
 
     def carry_out(self, client: Client, request: Any) -> RuleReply:
         """Do what a request says; raises as ``RecorderRules.carry_out``."""
@@ -58,7 +60,8 @@ class ExtractionRules:
                 f'say {{"set": "rules", "rules": {{...}}}}, or {{"get": {" | ".join(answers)}}}'
             )
         if is_set:
-            self._set(client, asked.get("rules"))
+            with self._setting:
+                self._set(client, asked.get("rules"))
         told = [] if wanted is None else [{wanted: answers[wanted](), "emitter": _EMITTER}]
         return RuleReply(told, told[0] if told else {"set": "rules"})
 

@@ -288,3 +288,22 @@ def test_meters_tell_what_sounds_and_since_when(bench: Bench, tmp_path: Path) ->
     bench.table.ports_changed("pond", (), specification("pond"))
     metering._look()
     assert metering.sound_of("pond:out_1") is None
+
+
+def test_what_the_analyzer_heard_reaches_the_rules_of_the_mixer(bench: Bench, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text(
+        '[[rule]]\nname = "speech"\nmeasure = "class"\nclass = "human"\nabove = 0.5\nbelow = 0.3\nfor_s = 0\n'
+        "mute = true\n"
+    )
+    ring, _ = bench.add("pond", 2)
+    with contextlib.closing(Mixer(MixerSettings(policy_file=rules), tmp_path)) as mixer:
+        assert mixer.class_paths == {"human"}
+        metering = Metering(bench.table, bench.rings, mixer)
+        metering._look()
+        for score in (0.2, 0.9):
+            bench.play(ring, 25)
+            metering.note_heard({"pond:out_1": {"human-speech": score}})
+            metering._look()
+            assert mixer.channel("pond:out_1").mute is (score > 0.5)
+            assert not mixer.channel("pond:out_2").mute

@@ -20,8 +20,10 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("PUT", "/api/v1/mixer/marsh:out_1", {"mute": True}),
     ("DELETE", "/api/v1/mixer/marsh:out_1", None),
 ]
-LOOKS = ["/api/v1/sources", "/api/v1/channels", "/api/v1/database", "/api/v1/mixer/audit", "/metrics",
-         "/api/v1/generations", "/api/v1/openapi.json"]  # fmt: skip
+LOOKS = [
+    "/api/v1/sources", "/api/v1/channels", "/api/v1/database", "/api/v1/mixer/audit", "/metrics",
+    "/api/v1/generations", "/api/v1/rules", "/api/v1/detections", "/api/v1/clips", "/api/v1/openapi.json",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("method", "path", "body"), CHANGES)

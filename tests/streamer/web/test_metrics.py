@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamer.web.counting import COUNTERS, Counts
-from streamer.web.metrics import GAUGES, engine_metrics
+from streamer.web.metrics import GAUGES, process_metrics
 from tests.streamer.web.web_process import SocketClient, WebProcess
+from tests.support.fake_analyzer import FakeAnalyzer, told_window
 from tests.support.fake_engine import FakeEngine
+from tests.support.waiting import wait_for
 
 MARSH = {"name": "marsh", "url": "http://example.org/marsh.ogg"}
 
@@ -61,11 +63,34 @@ def test_the_engine_s_counts_are_told_with_it(web: WebProcess, engine: FakeEngin
     assert not any("no_number" in name or " " in name for name, _ in told)
 
 
-def test_without_an_engine_they_say_so(own_home: Path) -> None:
+def test_the_analyzer_s_counts_are_told_with_it(web: WebProcess, analyzer: FakeAnalyzer) -> None:
+    told = scrape(web)
+    assert told["tidzam_web_analyzer_up", ""] == 1
+    assert told["tidzam_analyzer_asking_spooled_windows", ""] == 3
+    assert told["tidzam_analyzer_hearing_windows_total", "channel=marsh:out_1"] == 5
+    assert told["tidzam_analyzer_detections_by_class_total", "name=birds"] == 2
+
+
+def test_what_is_told_and_lost_is_counted(web: WebProcess, analyzer: FakeAnalyzer) -> None:
+    before = scrape(web)
+    with SocketClient(web) as client:
+        analyzer.tell_windows([told_window()])
+        wait_for(lambda: len(client.windows) == 1, "a window")
+        analyzer.events.publish("lost", count=5)
+        analyzer.tell_windows([told_window()])
+        wait_for(lambda: len(client.windows) == 2, "another")
+    now = scrape(web)
+    for name, more in (("told_messages", 2), ("left_out_messages", 0), ("lost_events", 5)):
+        key = (f"tidzam_web_{name}_total", "")
+        assert now[key] - before[key] == more, name
+
+
+def test_without_engine_and_analyzer_they_say_so(own_home: Path) -> None:
     with WebProcess(own_home) as web:
         told = scrape(web)
-    assert told["tidzam_web_engine_up", ""] == 0
-    assert not any(name.startswith("tidzam_engine_") for name, _ in told)
+    for process in ("engine", "analyzer"):
+        assert told[f"tidzam_web_{process}_up", ""] == 0
+        assert not any(name.startswith(f"tidzam_{process}_") for name, _ in told)
 
 
 def test_every_metric_is_in_the_docs(web: WebProcess, engine: FakeEngine) -> None:
@@ -79,7 +104,9 @@ def test_every_metric_is_in_the_docs(web: WebProcess, engine: FakeEngine) -> Non
     assert ours <= exported
     assert sorted(ours) == sorted(documented)
     assert {
-        name for name in exported if not name.startswith(("tidzam_web_process_", "tidzam_engine_"))
+        name
+        for name in exported
+        if not name.startswith(("tidzam_web_process_", "tidzam_engine_", "tidzam_analyzer_"))
     } == ours
 
 
@@ -108,7 +135,7 @@ def test_whatever_the_engine_counts_the_page_can_be_read(counts: dict[str, objec
             return []
 
         def collect(self) -> object:
-            return engine_metrics(counts)
+            return process_metrics("engine", counts)
 
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Engine())  # type: ignore[arg-type]

@@ -129,7 +129,7 @@ def test_a_page_may_load_nothing_but_our_own_files(web: WebProcess, path: str) -
         assert web.request("GET", target).status == 200
 
 
-@pytest.mark.parametrize("name", ["socket.js", "capture.js", "listen.js", "pcm16_worklet.js"])
+@pytest.mark.parametrize("name", ["socket.js", "capture.js", "hearing.js", "listen.js", "pcm16_worklet.js"])
 def test_scripts_load_nothing_from_elsewhere(web: WebProcess, name: str) -> None:
     answer = web.request("GET", f"/assets/{name}")
     assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"

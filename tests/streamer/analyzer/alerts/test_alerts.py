@@ -115,7 +115,7 @@ def test_clipping_must_last(tmp_path: Path) -> None:
 
 
 def test_a_microphone_that_dies_in_quiet_hours_is_told_after_them(tmp_path: Path) -> None:
-    site = Site(tmp_path, DEAD + 'quiet = ["12:00-12:10"]\n')
+    site = Site(tmp_path, DEAD + 'quiet = {times = "12:00-12:10"}\n')
     site.pass_time(1, {1: "sound"})
     site.pass_time(590)
     assert site.told == []

@@ -112,7 +112,7 @@ def test_each_rule_counts_for_itself(tmp_path: Path) -> None:
 
 
 def test_in_quiet_hours_nothing_is_told_and_afterwards_it_is(tmp_path: Path) -> None:
-    quiet = rule(quiet=["22:00-06:00"], zone="Europe/Paris")
+    quiet = rule(quiet={"times": "22:00-06:00", "zone": "Europe/Paris"})
     counts = ClassCounts([quiet], Cooldowns(tmp_path))
     night = datetime(2026, 4, 1, 3, 59, tzinfo=UTC)  # 05:59 in Paris
     assert counts.take(detection(0), night) == []

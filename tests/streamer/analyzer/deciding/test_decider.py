@@ -305,7 +305,7 @@ def test_who_answers_waits_when_there_is_much_to_decide_and_who_hears_never_does
         began_s = time.monotonic()
         decider.expect(keys(site, all_of(site)[50:]))
         decider.lost(keys(site, all_of(site)[50:]), "lost")
-        assert time.monotonic() - began_s < 1.0
+        assert time.monotonic() - began_s < 3.0
         assert thread.is_alive()
         told.gate.set()
         thread.join(10)

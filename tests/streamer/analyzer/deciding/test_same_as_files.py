@@ -142,7 +142,7 @@ def test_a_server_that_goes_and_comes_back_makes_no_difference(
                 made.submit(moment)
             outage = (second - first) * CHANNELS
             wait_for(lambda: made.asker.counts()["to_spool"] == outage, "they wait on disk", 60)
-            assert made.describer.status()["problem"]
+            wait_for(lambda: bool(made.describer.status()["problem"]), "it is found to be away")
             again = EmbeddedServer(
                 repository, port=int(server.address.rpartition(":")[2]), poll_interval_s=0.1
             )

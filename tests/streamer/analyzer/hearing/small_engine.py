@@ -102,7 +102,7 @@ class SmallEngine:
             }
         )
 
-    def add(self, name: str, channels: int = 1, *, heard: bool = True) -> SmallSource:
+    def add(self, name: str, channels: int = 1, *, heard: bool = True, anchored: bool = True) -> SmallSource:
         """A source with its ring, playing; its channels are in slots if ``heard``."""
         ring = SourceRing.create(self.folder, name, channels, seconds=RING_S)
         ring.playing = True
@@ -111,7 +111,8 @@ class SmallEngine:
         self.sources[name] = source
         if heard:
             source.slots = self._bind_all(source)
-        self.anchor(name)
+        if anchored:
+            self.anchor(name)
         self.publish()
         return source
 
@@ -143,6 +144,16 @@ class SmallEngine:
         """A live stream: it has no ring that others know, and sounds like its number."""
         self._live[self._bind(channel(LIVE_STREAMS, number))] = number
         self.publish()
+
+    def remove_live(self, number: int) -> None:
+        """A live stream goes."""
+        name = channel(LIVE_STREAMS, number)
+        slot = self._table.slot_of(name)
+        assert slot is not None
+        self._table.give_back(name)
+        self.publish()
+        self._bound[slot] = 0
+        del self._live[slot]
 
     def anchor(self, name: str) -> int:
         """What is written next is of another time; returns it, UTC in ns."""

@@ -109,7 +109,7 @@ def test_an_archive_played_is_heard_as_its_files_are(
     assert counts["windows"] == len(listener.windows) == CHANNELS * sum(map(len, expected.values()))
 
 
-def test_at_another_rate_windows_lie_at_the_same_times(
+def test_at_another_rate_it_is_heard_as_its_files_are(
     engine: Engine, recordings: list[Path], settings: Settings
 ) -> None:
     geometry = Geometry(22_050, 22_050, 11_025)
@@ -125,5 +125,5 @@ def test_at_another_rate_windows_lie_at_the_same_times(
     heard = listener.of("then:out_1")
     assert [start for _, start, _ in heard] == [window.start_frame for window in expected]
     for (_, _, row), window in zip(heard, expected, strict=True):
-        # Another resampler than that of files: it differs where the recording begins.
-        np.testing.assert_allclose(row[50:], window.samples[0][50:], atol=2e-3)
+        # The same resampler as that of files, of whatever version each of them brings.
+        np.testing.assert_allclose(row, window.samples[0], atol=1e-5)

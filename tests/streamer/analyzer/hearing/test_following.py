@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamer.analyzer.hearing import Hearer
+from streamer.analyzer.hearing import AudioHistory, Hearer
 from streamer.analyzer.hearing.following import EngineFollower
 from streamer.analyzer.windows import Geometry
 from streamer.engine.graph import LIVE_STREAMS
-from streamer.engine.rings import ENGINE_RATE_HZ
+from streamer.engine.rings import ENGINE_RATE_HZ, BlockReader, Samples
 from tests.streamer.analyzer.hearing.conftest import GEOMETRY
 from tests.streamer.analyzer.hearing.small_engine import NS_PER_S, Listener, SmallEngine, numbered
 from tests.streamer.sources.clocks import Clock
@@ -260,6 +260,100 @@ def test_a_source_whose_ring_is_replaced_begins_anew_in_the_same_slots(
     old.ring.close()
 
 
+@pytest.mark.parametrize(("unplayed", "expected"), [(0, [0]), (1, [])])
+def test_a_source_that_was_shorter_than_a_window_gives_one_if_it_was_played_to_its_end(
+    engine: SmallEngine, hear: Hear, listener: Listener, unplayed: int, expected: list[int]
+) -> None:
+    hearer = hear()
+    hearer.look()
+    source = engine.add("marsh")
+    hearer.look()
+    engine.play("marsh", 700)
+    engine.write("marsh", unplayed)
+    hearer.look()
+    engine.remove("marsh")
+    hearer.look()
+    assert starts(listener, "marsh:out_1") == expected
+    for _, _, row in listener.of("marsh:out_1"):
+        np.testing.assert_array_equal(row[:700], numbered(source.serial, 0, 700, 1)[:, 0])
+        assert not row[700:].any()
+    assert len(listener.ended) == 1
+
+
+def test_a_slot_without_its_ring_is_not_taken_for_one_that_never_had_one(
+    engine: SmallEngine, listener: Listener, tmp_path: Path
+) -> None:
+    clock = Clock()
+    hearer = Hearer(
+        tmp_path,
+        AnalyzerSettings(),
+        listener.on_moment,
+        on_run_end=listener.on_run_end,
+        monotonic=clock.monotonic,
+    )
+    hearer.set_geometry(GEOMETRY)
+    hearer.look()
+    engine.add("marsh")
+    engine.play("marsh", 2000)
+    hearer.look()
+    source = engine.sources.pop("marsh")
+    engine.publish()
+    for _ in range(4):
+        clock.pass_s(1)
+        engine.cycle(2000)
+        hearer.look()
+    assert starts(listener, "marsh:out_1") == grid(2000)
+    assert len(listener.ended) == 1
+    source.ring.close()
+    hearer.end()
+
+
+def test_what_was_copied_while_the_channels_changed_is_read_again(
+    engine: SmallEngine, hear: Hear, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hearer = hear()
+    hearer.look()
+    engine.add("marsh", 2)
+    engine.play("marsh", 5000)
+    read = BlockReader.read
+    changes: list[int] = []
+
+    def read_and_change(reader: BlockReader, max_frames: int) -> Samples:
+        samples = read(reader, max_frames)
+        if len(changes) < 3:
+            changes.append(1)
+            engine.add(f"pond-{len(changes)}")
+        return samples
+
+    monkeypatch.setattr(BlockReader, "read", read_and_change)
+    hearer.look()
+    assert len(changes) == 3
+    assert starts(listener, "marsh:out_1") == starts(listener, "marsh:out_2") == grid(5000)
+
+
+def test_samples_of_which_nobody_knows_any_more_what_they_were_are_lost(
+    engine: SmallEngine, hear: Hear, listener: Listener
+) -> None:
+    """The table of a source holds 1024 changes; a source that dribbles makes one with each cycle."""
+    hearer = hear()
+    hearer.look()
+    source = engine.add("marsh")
+    engine.play("marsh", 3000)
+    hearer.look()
+    for _ in range(600):
+        engine.write("marsh", 15)
+        engine.cycle(15)
+        engine.cycle(15)
+    engine.play("marsh", 3000)
+    hearer.look()
+    counts = hearer.counts()
+    assert counts["lost_frames"] == 0, "they are in the rings"
+    assert counts["windows_left_out"]["lost"] > 0
+    assert counts["windows_left_out"]["lost"] + counts["windows"] == len(grid(15_000))
+    for _, start, row in listener.of("marsh:out_1"):
+        np.testing.assert_array_equal(row, numbered(source.serial, start, WINDOW, 1)[:, 0])
+
+
 class TestLiveStreams:
     def test_they_are_timed_by_the_wall_clock_from_where_their_slot_began(
         self, engine: SmallEngine, listener: Listener, tmp_path: Path
@@ -296,6 +390,26 @@ class TestLiveStreams:
         assert engine.rings.missed_frames > 39_000
         assert len({run for run, _, _ in listener.of(f"{LIVE_STREAMS}:out_1")}) == 2
         assert len(listener.ended) == 1
+
+    def test_what_was_seen_before_they_go_is_heard(
+        self, engine: SmallEngine, hear: Hear, listener: Listener
+    ) -> None:
+        history = AudioHistory(10**7)
+        history.set_seconds(1)
+        hearer = hear(history=history)
+        hearer.look()
+        engine.add_live(3)
+        engine.cycle(1500)
+        hearer.look()
+        engine.cycle(200)
+        hearer.look()
+        engine.remove_live(3)
+        engine.cycle(2000)
+        hearer.look()
+        ((run, numbers),) = listener.ended
+        assert (run.source, numbers) == (LIVE_STREAMS, (3,))
+        assert starts(listener, f"{LIVE_STREAMS}:out_3") == grid(1700)
+        assert history.span(run, 3, 0) == (0, 1700)
 
 
 def test_a_port_of_another_program_is_heard_when_it_is_clear_that_it_has_no_ring(

@@ -95,7 +95,7 @@ def start_once(home: Settings) -> tuple[FoundClip, ...]:
         if cursor is None:
             break
     check(site.home, clips)
-    assert [path.name for path in spool.iterdir() if path.name not in ("removals", PARTIAL_FOLDER)] == []
+    assert {path.name for path in spool.iterdir()} <= {"removals", "spare", PARTIAL_FOLDER}
     assert list((spool / PARTIAL_FOLDER).glob("*")) == []
     site.home.catalog.close()
     return tuple(clips)

@@ -173,7 +173,7 @@ def test_after_1000_days_classes_that_were_heard_often_enough_are_balanced(
 
 def test_the_originals_rule_alone_keeps_one_clip_of_each_class() -> None:
     """Why one wants ``at_least``, or a second rule with a number: the most common class has the rate 0."""
-    heard, kept = days(Recorder(rule(rate="auto")), flat(SUPPLIES), 1)
+    heard, kept = days(Recorder(rule(rate="auto")), {"rain": 5.0, "wind": 1.0, "human": 0.05}, 1)
     assert min(heard.values()) > 10
     assert set(kept.values()) == {1}
 

@@ -104,6 +104,17 @@ def test_a_server_that_forgot_everything_gets_it_anew(
     assert chain_api.values() == {("marsh:out_1", "birds-crow"): [TIMES[1]]}
 
 
+def test_a_connection_that_the_server_ended_is_made_anew(
+    make: Callable[..., Output], chain_api: ChainApiStandIn
+) -> None:
+    output = make()
+    output.deliver([message(0)])
+    chain_api.down()
+    chain_api.up()
+    output.deliver([message(1)])
+    assert chain_api.values() == {("marsh:out_1", "birds-crow"): TIMES[:2]}
+
+
 def test_links_behind_a_proxy_are_followed_at_our_own_address(
     make: Callable[..., Output], chain_api: ChainApiStandIn
 ) -> None:

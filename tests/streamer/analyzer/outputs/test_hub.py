@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from streamer.analyzer.alerts import Alert, ChannelState, Condition
+from streamer.analyzer.alerts import Alert, Alerts, ChannelState, Condition
 from streamer.analyzer.outputs import Outputs
 from streamer.analyzer.outputs.places import queue_file
+from streamer.analyzer.outputs.prometheus import MAX_LABELS, OTHER, DetectionCounters
 from tests.streamer.analyzer.outputs.disks import full_disk, slow_disk, small_disk
 from tests.streamer.analyzer.outputs.made import (
     NOON,
@@ -24,6 +25,7 @@ from tests.support.webhook_receiver import WebhookReceiver
 from tidzam_platform.analyzer_sections import OutputsSettings
 from tidzam_platform.errors import RuleError
 
+DOCS = Path(__file__).resolve().parents[4] / "docs"
 QUICK_S = 0.5  # for a thousand calls, on a machine that does other things too
 
 
@@ -67,6 +69,25 @@ def test_each_output_gets_what_concerns_it(tmp_path: Path) -> None:
         assert [one["kind"] for one in people.messages] == ["detection", "alert", "state"]
         assert status["off"]["state"] == "off"
         assert status["birds"]["to"] == birds.url("/")
+
+
+def test_every_metric_is_documented(tmp_path: Path, receiver: WebhookReceiver) -> None:
+    outputs = Outputs(outputs_settings(tmp_path, webhook(receiver)), tmp_path)
+    text = (DOCS / "outputs.md").read_text()
+    assert [name for name in outputs.counts() if f"`{name}`" not in text] == []
+    outputs.stop()
+    alerts = Alerts(OutputsSettings(), tmp_path, print)
+    text = (DOCS / "alerts.md").read_text()
+    assert [name for name in alerts.counts() if f"`{name}`" not in text] == []
+
+
+def test_labels_are_bounded() -> None:
+    counters = DetectionCounters()
+    for number in range(MAX_LABELS + 5):
+        counters.add(detection(class_path=f"class_{number}"))
+    counters.add(detection(class_path="class_0"))
+    by_class = counters.counts()["detections_by_class_total"]
+    assert (len(by_class), by_class[OTHER], by_class["class_0"]) == (MAX_LABELS + 1, 5, 2)
 
 
 def test_a_file_that_makes_no_sense_is_said_at_once(tmp_path: Path) -> None:
