@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
-from tidzam_platform.clips.channel_patterns import valid_channel_pattern
+from tidzam_platform.channel_patterns import valid_channel_pattern
 from tidzam_platform.errors import InvalidNameError
 from tidzam_platform.labels.class_paths import is_within, valid_class_path
 
@@ -27,7 +27,7 @@ def _as_pydantic_wants(valid: Callable[[str], str]) -> Callable[[str], str]:
 
 
 ChannelPattern = Annotated[str, AfterValidator(_as_pydantic_wants(valid_channel_pattern))]
-"""See ``tidzam_platform.clips.channel_patterns``, whose ``matches_channel`` goes by it."""
+"""See ``tidzam_platform.channel_patterns``, whose ``matches_channel`` goes by it."""
 
 ClassChoice = Annotated[str, AfterValidator(_as_pydantic_wants(valid_class_path))]
 """A class with all that lies below it; ``*`` is every class."""

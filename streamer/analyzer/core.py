@@ -194,8 +194,8 @@ class Analyzer:
         self.asker.submit(moment)
         self.alerts.hear(moment)
 
-    def _run_ended(self, run: Run, _numbers: tuple[int, ...]) -> None:
-        self.decider.end(run)
+    def _run_ended(self, run: Run, numbers: tuple[int, ...]) -> None:
+        self.decider.end(run, numbers)
 
     def _results(self, results: Sequence[WindowResult]) -> None:
         if self.events.listeners:

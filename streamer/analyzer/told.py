@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from streamer.analyzer.windows import WindowResult
+from tidzam_platform.channel_patterns import matches_channel
 from tidzam_platform.clock import format_utc
 from tidzam_platform.detections.detection import Detection
 from tidzam_platform.labels.class_paths import is_within
@@ -71,7 +71,7 @@ def chosen(
         kinds = _OF_WHAT.get(what)
         if kinds is not None and part["event"] not in kinds:
             continue
-        if channels and not any(fnmatchcase(_channel(part), pattern) for pattern in channels):
+        if channels and not matches_channel(_channel(part), channels):
             continue
         if class_path is not None and not any(is_within(heard, class_path) for heard in _classes(part)):
             continue

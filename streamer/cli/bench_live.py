@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tidzam_platform.cli.output import json_option, print_json, print_table, remarks
+from tidzam_platform.operations.termination import sigterm_like_ctrl_c
 
 
 @click.command("live")
@@ -47,6 +48,7 @@ from tidzam_platform.cli.output import json_option, print_json, print_table, rem
     help="Also look for the largest number of channels that holds.",
 )
 @json_option
+@sigterm_like_ctrl_c()
 def live(
     channels: int,
     seconds: float,

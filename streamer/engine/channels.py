@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from streamer.engine.graph.interface import AudioGraph, GraphInputs
 from streamer.engine.rings import ChannelRings, Directory, SlotTable, SourceRing
 from streamer.engine.sources.specification import SourceSpecification
 from tidzam_platform.errors import AudioGraphError
+from tidzam_platform.names import channel as channel_name
 from tidzam_platform.names import split_channel
 
 _LOG = logging.getLogger(__name__)
@@ -23,7 +24,8 @@ class Channel:
     """One of them; ``slot`` is -1 while it has none: then it plays, but nobody analyses it.
 
     Attributes:
-        name: ``<source>:out_<n>``, the full name of its port.
+        name: ``<source>:out_<n>``.
+        port: full name of the port that plays it: its name, but for ports that the graph had already (a sound card's).
         source: its source.
         number: from 1.
         slot: of the channel rings.
@@ -33,6 +35,7 @@ class Channel:
     """
 
     name: str
+    port: str
     source: str
     number: int
     slot: int
@@ -92,12 +95,11 @@ class ChannelTable:
     def ports_changed(self, source: str, ports: tuple[str, ...], specification: SourceSpecification) -> None:
         """These ports carry the channels of ``source`` now; none: it is gone."""
         with self._lock:
-            for channel in [known for known in self._channels.values() if known.source == source]:
-                if channel.name not in ports:
-                    self._remove(channel)
+            self._remove([known.name for known in self._of(source) if known.port not in ports])
             self._record_waiting(but_of=source)
-            for port in ports:
-                self._channels[port] = self._added(source, port, specification)
+            for number, port in enumerate(ports, start=1):
+                name = port if port.startswith(f"{source}:") else channel_name(source, number)
+                self._channels[name] = self._added(source, name, port, specification)
             self._publish()
         if ports:
             self._settle()
@@ -127,28 +129,32 @@ class ChannelTable:
         channel = self._channels.get(name)
         return channel.slot if channel is not None and channel.is_recorded else None
 
-    def _added(self, source: str, port: str, specification: SourceSpecification) -> Channel:
-        number = split_channel(port)[1]
+    def _added(self, source: str, name: str, port: str, specification: SourceSpecification) -> Channel:
+        number = split_channel(name)[1]
         try:
-            slot = self._slots.take(port)
+            slot = self._slots.take(name)
             bound = self._inputs.bind(slot)
             self._graph.connect(port, bound.port)
         except AudioGraphError as error:
-            reason, before = str(error), self._channels.get(port)
+            reason, before = str(error), self._channels.get(name)
             if before is None or before.unrecorded_because != reason:  # it is tried again and again
-                _LOG.warning("%s is not analysed: %s", port, reason)
-            self._release(port)
-            return Channel(port, source, number, _NO_SLOT, 0, specification, reason)
-        return Channel(port, source, number, slot, bound.since_frame, specification)
+                _LOG.warning("%s is not analysed: %s", name, reason)
+            self._release(name)
+            return Channel(name, port, source, number, _NO_SLOT, 0, specification, reason)
+        return Channel(name, port, source, number, slot, bound.since_frame, specification)
 
     def _record_waiting(self, *, but_of: str = "") -> bool:
         """Give free slots to channels that wait for one, but those of a source; returns whether one got one."""
         found = False
         for waiting in [channel for channel in self._channels.values() if not channel.is_recorded]:
             if waiting.source != but_of and self._slots.free:
-                channel = self._added(waiting.source, waiting.name, waiting.specification)
+                channel = self._added(waiting.source, waiting.name, waiting.port, waiting.specification)
+                if channel.is_recorded:
+                    # It plays already: what is recorded before it is connected is silence, and not of it.
+                    self._settle()
+                    channel = replace(channel, since_frame=self._rings.claimed_frames)
+                    found = True
                 self._channels[channel.name] = channel
-                found |= channel.is_recorded
         return found
 
     def _settle(self) -> None:
@@ -160,20 +166,28 @@ class ChannelTable:
         ) as error:  # it is away: what sounds first after it is back may be lost, and is counted
             _LOG.warning("the audio graph does not move just now: %s", error)
 
-    def _remove(self, channel: Channel) -> None:
-        del self._channels[channel.name]
-        self._release(channel.name)
+    def _of(self, source: str) -> Sequence[Channel]:
+        return [known for known in self._channels.values() if known.source == source]
 
-    def _release(self, port: str) -> None:
+    def _remove(self, names: Sequence[str]) -> None:
+        """Readers are told before the slots are not written any more, lest they take what stands there for sound."""
+        for name in names:
+            del self._channels[name]
+        if names:
+            self._publish()
+        for name in names:
+            self._release(name)
+
+    def _release(self, name: str) -> None:
         """Its slot, if it has one, is free from now on; what the graph does not let go, goes when it is bound again."""
-        if (slot := self._slots.slot_of(port)) is None:
+        if (slot := self._slots.slot_of(name)) is None:
             return
         try:
             self._inputs.unbind(slot)
         except AudioGraphError as error:
-            _LOG.warning("the input of %s is not taken away just now: %s", port, error)
+            _LOG.warning("the input of %s is not taken away just now: %s", name, error)
         finally:
-            self._slots.give_back(port)
+            self._slots.give_back(name)
 
     def _publish(self) -> None:
         """What ``Directory`` documents."""

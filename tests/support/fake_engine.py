@@ -24,7 +24,7 @@ class FakeEngine:
         sources: by name: the specification, ``keep``, the owner (None: nobody's) and the state.
         live: by owner: rate_hz, storage, and the ``pcm`` that was pushed.
         mixer: by channel: what was set by hand.
-        asked: all commands but ``owner.gone``, ``sources.wait`` and ``sources.list``, in order.
+        asked: all commands but ``owner.gone`` and ``sources.wait``, in order.
         farewells: owners of which ``owner.gone`` was said.
         ended: prefixes whose lease ended.
         released_by: who released channels of the mixer.
@@ -103,10 +103,7 @@ class FakeEngine:
         def run(**arguments: Any) -> dict[str, Any]:
             if name == "owner.gone":  # of a client of the test before, maybe
                 self.farewells.append(arguments["owner"])
-            elif name not in (
-                "sources.wait",
-                "sources.list",
-            ):  # likewise; which there are is looked at all the time
+            elif name != "sources.wait":  # likewise
                 self.asked.append((name, arguments))
             self.before(name)
             with self._lock:
@@ -130,7 +127,7 @@ class FakeEngine:
         source = self.sources[name]
         return {
             "name": name,
-            "number": source["number"],
+            "number": source.get("number", 0),
             "state": "playing",
             "ending": False,
             "last_failure": "",

@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Annotation, Clip
-from tidzam_platform.clips.channel_patterns import matches_channel
+from tidzam_platform.channel_patterns import matches_channel
 from tidzam_platform.clips.counting import says
 from tidzam_platform.clock import format_utc
 from tidzam_platform.errors import TidzamError
@@ -27,7 +27,7 @@ class ClipQuery:
 
     Attributes:
         start_from, start_before: when they begin (aware).
-        channels: patterns, see ``tidzam_platform.clips.channel_patterns``.
+        channels: patterns, see ``tidzam_platform.channel_patterns``.
         classes: with what lies below them: what people say is in a clip, else what it was kept for.
         generation: that heard it.
         rule_id: that kept it.

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from tidzam_platform.clips.channel_patterns import matches_channel, valid_channel_pattern
+from tidzam_platform.channel_patterns import matches_channel, valid_channel_pattern
 from tidzam_platform.clips.schedule import Schedule, split_words
 from tidzam_platform.errors import InvalidNameError, RuleError
 from tidzam_platform.labels.class_paths import NO_SIGNAL, is_within, valid_class_path

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from tidzam_platform.catalog.tables import LiveDetection
-from tidzam_platform.detections.channel_patterns import in_sql
+from tidzam_platform.detections.channel_conditions import in_sql
 from tidzam_platform.detections.detection import Detection
 from tidzam_platform.detections.live import detection_of_row
 from tidzam_platform.detections.query import SCORE_TOLERANCE, DetectionQuery, Position

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from tidzam_platform.detections.channel_patterns import regex_of
+from tidzam_platform.channel_patterns import regex_of
 from tidzam_platform.detections.detection import Detection
 from tidzam_platform.detections.query import SCORE_TOLERANCE, DetectionQuery, Position
 from tidzam_platform.detections.selection import Selection

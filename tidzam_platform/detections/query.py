@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Self
 
-from tidzam_platform.detections.channel_patterns import valid_pattern
+from tidzam_platform.channel_patterns import valid_channel_pattern
 from tidzam_platform.detections.detection import Detection
 from tidzam_platform.errors import QueryError
 from tidzam_platform.labels.class_paths import valid_class_path
@@ -29,7 +29,7 @@ class DetectionQuery:
     Attributes:
         since: aware; those that start then or later.
         until: aware; those that start before.
-        channels: patterns, see ``channel_patterns``; one of them matches.
+        channels: patterns, see ``tidzam_platform.channel_patterns``; one of them matches.
         classes: one of these classes, or a class below it.
         exact_classes: no class below.
         score_from: least score, in [0, 1].
@@ -74,7 +74,7 @@ class DetectionQuery:
                     f"{len(given)} {name} are too many: {MAX_CONDITIONS} at most, or use a pattern"
                 )
         for pattern in self.channels:
-            valid_pattern(pattern)
+            valid_channel_pattern(pattern)
         for path in self.classes:
             valid_class_path(path)
 

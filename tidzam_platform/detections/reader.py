@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Annotation, DetectionFile, LiveDetection, Source
 from tidzam_platform.detections.catalog_rows import live_detections
-from tidzam_platform.detections.channel_patterns import may_be_of
+from tidzam_platform.detections.channel_conditions import may_be_of
 from tidzam_platform.detections.detection import Detection
 from tidzam_platform.detections.live import detection_of_row
 from tidzam_platform.detections.parquet_rows import find_in_file, offer_file

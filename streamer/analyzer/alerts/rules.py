@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from streamer.analyzer.choosing import ChannelPattern, ClassChoice, is_chosen_class
 from streamer.analyzer.toml_tables import read_tables
-from tidzam_platform.clips.channel_patterns import matches_channel
+from tidzam_platform.channel_patterns import matches_channel
 from tidzam_platform.clips.schedule import Schedule
 from tidzam_platform.detections.detection import Detection
 from tidzam_platform.errors import RuleError

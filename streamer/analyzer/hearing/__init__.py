@@ -15,6 +15,5 @@
 from streamer.analyzer.hearing.cutter import Cause
 from streamer.analyzer.hearing.hearer import Hearer
 from streamer.analyzer.hearing.history import AudioHistory
-from streamer.analyzer.hearing.patterns import ChannelPatterns
 
-__all__ = ["AudioHistory", "Cause", "ChannelPatterns", "Hearer"]
+__all__ = ["AudioHistory", "Cause", "Hearer"]

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from streamer.analyzer.hearing.patterns import ChannelPatterns
 from streamer.engine.rings import ChannelRings, Directory
 from streamer.engine.sources.backoff import Backoff
+from tidzam_platform.channel_patterns import ChannelPatterns
 from tidzam_platform.errors import AudioGraphError, EngineUnavailableError
 from tidzam_platform.names import split_channel
 

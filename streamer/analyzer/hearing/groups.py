@@ -11,12 +11,12 @@ from typing import Final
 
 from streamer.analyzer.hearing.following import FoundEngine, Slot
 from streamer.analyzer.hearing.group import ChannelGroup
-from streamer.analyzer.hearing.patterns import ChannelPatterns
 from streamer.analyzer.hearing.runs import Outlets
 from streamer.analyzer.hearing.timeline import RinglessTimeline, SourceTimeline, Timeline
 from streamer.analyzer.windows import Geometry
 from streamer.engine.graph import LIVE_STREAMS
 from streamer.engine.rings import SourceRing
+from tidzam_platform.channel_patterns import ChannelPatterns
 from tidzam_platform.errors import AudioGraphError, EngineUnavailableError
 
 _LOG = logging.getLogger(__name__)

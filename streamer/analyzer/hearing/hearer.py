@@ -14,11 +14,11 @@ from streamer.analyzer.hearing.following import EngineFollower
 from streamer.analyzer.hearing.groups import GroupTable
 from streamer.analyzer.hearing.history import AudioHistory
 from streamer.analyzer.hearing.moments import MomentMaker
-from streamer.analyzer.hearing.patterns import ChannelPatterns
 from streamer.analyzer.hearing.runs import Outlets
 from streamer.analyzer.hearing.tally import Tally
 from streamer.analyzer.windows import Geometry, Moment, Run
 from tidzam_platform.analyzer_sections import AnalyzerSettings
+from tidzam_platform.channel_patterns import ChannelPatterns
 from tidzam_platform.errors import TidzamError
 
 _LOG = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.analyzer.hearing.patterns import ChannelPatterns
 from streamer.analyzer.hearing.track import FRAME_BYTES, Track, as_int16
 from streamer.analyzer.windows import Run
 from streamer.engine.rings import ENGINE_RATE_HZ
 from tidzam_platform.audio.blocks import Samples
+from tidzam_platform.channel_patterns import ChannelPatterns
 from tidzam_platform.errors import RuleError
 from tidzam_platform.names import channel as channel_name
 

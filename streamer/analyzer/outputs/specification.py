@@ -11,7 +11,7 @@ from streamer.analyzer.choosing import ChannelPattern, ClassChoice, is_chosen_cl
 from streamer.analyzer.outputs.message import Kind, Message
 from streamer.analyzer.outputs.secret import in_folder
 from streamer.engine.fetching.urls import StreamUrl, parse_url
-from tidzam_platform.clips.channel_patterns import matches_channel
+from tidzam_platform.channel_patterns import matches_channel
 from tidzam_platform.errors import RefusedAddressError
 
 NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,39}$"

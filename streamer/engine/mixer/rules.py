@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from streamer.engine.mixer.gain import MAX_GAIN_DB, MIN_GAIN_DB
+from tidzam_platform.channel_patterns import matches_channel
 from tidzam_platform.errors import InvalidNameError, SettingsError
 from tidzam_platform.labels.class_paths import valid_class_path
 
@@ -34,7 +34,7 @@ class Rule(BaseModel):
 
     Attributes:
         name: of the rule, unlike all others.
-        channels: patterns of channel names (``*``, ``?``, ``[...]``), one of which must match.
+        channels: patterns of channel names (``*``, ``?``), one of which must match.
         measure: ``class``: score, 0 to 1; ``level``: RMS, dBFS; ``peak``: dBFS; ``clipping``: share of samples, 0 to 1;
             ``hum``: share of the power, 0 to 1.
         class_path: whose score counts, its descendants' too; for the measure ``class``.
@@ -85,7 +85,7 @@ class Rule(BaseModel):
 
     def concerns(self, channel: str) -> bool:
         """Whether the rule looks at that channel."""
-        return any(fnmatchcase(channel, pattern) for pattern in self.channels)
+        return matches_channel(channel, self.channels)
 
     @property
     def action(self) -> str:

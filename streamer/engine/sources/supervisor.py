@@ -28,6 +28,7 @@ from tidzam_platform.errors import (
     SourceError,
     TidzamError,
 )
+from tidzam_platform.names import channel as channel_name
 
 _LOG = logging.getLogger(__name__)
 
@@ -161,7 +162,8 @@ class SourceSupervisor:
         memory = self.memory
         ring = self._ports.status()
         if memory.foreign_ports:
-            ring |= {"ports": list(memory.foreign_ports)}
+            names = [channel_name(self.name, number + 1) for number in range(len(memory.foreign_ports))]
+            ring |= {"ports": names}
         status = {
             "name": self.name,
             "kind": self.kind.value,

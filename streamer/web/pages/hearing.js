@@ -37,7 +37,7 @@ export class Hearing {
   }
 
   #note({ chan, analysis }) {
-    if (analysis.late) return; // it waited for the model server: that was heard before
+    if (analysis.late !== false) return; // it waited for the model server, or came before our subscription
     this.#heard.set(chan, { classes: analysis.result.join(", ").replaceAll("_", " "), at: performance.now() });
     this.#onHeard(chan);
   }

@@ -15,9 +15,8 @@ from tidzam_platform.clock import parse_utc
 from tidzam_platform.errors import TidzamError
 
 _PAUSE_S: Final = 0.3  # a source that begins tells several steps in that time
-_LOOK_AGAIN_S: Final = 10.0
 _STOP_S: Final = 5.0
-_CHANGES: Final = ("source", "source_removed", "channels", "engine")
+_CHANGES: Final = ("source", "source_removed", "channels", "engine", "lost")
 _DATE: Final = "%Y-%m-%d-%H-%M-%S"
 _IS_DATE: Final = re.compile(r"\d{4}(-\d\d){5}")
 
@@ -34,7 +33,7 @@ class SourceNews:
     def __init__(self, core: WebCore, clients: Clients, teller: Teller) -> None:
         self._core, self._clients, self._teller = core, clients, teller
         self._changed, self._stopping = threading.Event(), threading.Event()
-        self._told: list[dict[str, Any]] | None = None
+        self._told: list[dict[str, Any]] | None = None  # not known while there was nobody to tell
         self._thread = threading.Thread(target=self._run, name="source-news", daemon=True)
 
     def start(self) -> None:
@@ -55,19 +54,23 @@ class SourceNews:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._changed.wait(_LOOK_AGAIN_S)
+            self._changed.wait()
             self._stopping.wait(_PAUSE_S)
             self._changed.clear()
             with contextlib.suppress(TidzamError):  # without an engine there is nothing to tell
                 self._look()
 
     def _look(self) -> None:
+        clients = self._clients.all()
+        if not clients:
+            self._told = None
+            return
         sources = [
             {"name": status["name"], "starting_time": starting_time(status)}
             for status in self._core.engine.request_quickly("sources.list")["sources"]
         ]
-        if self._told is not None and sources != self._told:
-            self._teller.tell(self._clients.all(), (news_of("JackSource", sources),))
+        if sources != self._told:
+            self._teller.tell(clients, (news_of("JackSource", sources),))
         self._told = sources
 
 

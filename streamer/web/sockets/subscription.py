@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from fnmatch import translate
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from streamer.web.channel_patterns import channel_pattern
+from tidzam_platform.channel_patterns import ChannelPatterns
 
 Form = Literal["new", "old", "brief"]
 _MAX_PATTERNS: Final = 100
@@ -38,18 +37,16 @@ class Subscription:
 
     channels: tuple[str, ...] | None = None
     form: Form = "new"
-    _expressions: tuple[re.Pattern[str], ...] = field(init=False, compare=False, repr=False, default=())
+    _patterns: ChannelPatterns = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        # translate() writes expressions that do not try all ways to match, which nobody could wait for.
-        compiled = tuple(re.compile(translate(pattern)) for pattern in self.channels or ())
-        object.__setattr__(self, "_expressions", compiled)
+        object.__setattr__(self, "_patterns", ChannelPatterns(self.channels or ()))
 
     def wants(self, channel: str) -> bool:
         """Whether it is about that channel; what is of no channel is for everybody."""
         if self.channels is None or not channel:
             return True
-        return any(expression.match(channel) for expression in self._expressions)
+        return self._patterns.match(channel)
 
 
 EVERYTHING: Final = Subscription()

@@ -307,3 +307,13 @@ def test_what_the_analyzer_heard_reaches_the_rules_of_the_mixer(bench: Bench, tm
             metering._look()
             assert mixer.channel("pond:out_1").mute is (score > 0.5)
             assert not mixer.channel("pond:out_2").mute
+
+
+def test_ports_that_the_graph_had_already_are_channels_of_the_source_that_names_them(bench: Bench) -> None:
+    ring, client = bench.add("pond", 2)
+    bench.table.ports_changed("card", (client.ports[1],), specification("card"))
+    bench.play(ring, 2)
+    assert bench.heard() == {"pond:out_1": 0.1, "pond:out_2": 0.2, "card:out_1": 0.2}
+    assert bench.find("card:out_1").port == "pond:out_2"
+    bench.table.ports_changed("card", (), specification("card"))
+    assert set(bench.heard()) == {"pond:out_1", "pond:out_2"}

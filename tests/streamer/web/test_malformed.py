@@ -109,7 +109,7 @@ def test_no_audio_gets_an_error(client: SocketClient, engine: FakeEngine, values
     assert engine.state() == before
 
 
-@pytest.mark.parametrize("event", ["RecorderRules", "message", "", "é", "x" * 1000])
+@pytest.mark.parametrize("event", ["JackSource", "message", "", "é", "x" * 1000])
 def test_other_events_get_an_error(client: SocketClient, engine: FakeEngine, event: str) -> None:
     before = engine.state()
     client.client.emit(event, {"anything": 1})

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import psutil
 import pytest
 
+from serving.benchmarks.server_process import ServerProcess
 from serving.repository import ModelRepository
 from streamer.analyzer.benchmarks.followers import Place
 from streamer.analyzer.benchmarks.live import measure_live
-from streamer.analyzer.benchmarks.trial import Plan
+from streamer.analyzer.benchmarks.trial import Plan, run_trial
 from streamer.analyzer.benchmarks.window_ends import Grid
 from tests.support.parts import require_part
 from tests.support.tiny_model import description, export_tiny
+from tidzam_platform.errors import ProcessError
 from tidzam_platform.settings import GraphSettings, Settings
 
 CHANNELS, SECONDS = 5, 3.0
@@ -71,10 +75,10 @@ def test_every_figure_is_there_and_they_agree(tiny_home: Settings, place: Place)
         Grid.of_seconds(said.window_s, said.hop_s),
     )
     remarks: list[str] = []
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    before = children()
     figures = measure_live(tiny_home.home, plan, search=False, say=remarks.append)
 
-    assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
+    assert children() <= before
     assert set(figures) == FIGURES | {"asked", "p99_limit_ms", "realtime", "trials"}
     assert {name: figures[name] for name in FIGURES} == figures["asked"]
     assert figures["trials"] == [{"channels": CHANNELS, "seconds": SECONDS, "holds": figures["holds"]}]
@@ -100,3 +104,19 @@ def test_every_figure_is_there_and_they_agree(tiny_home: Settings, place: Place)
     assert -50 < figures["rings_ahead_ms"] <= figures["cycle_ms"]
     assert figures["clock_wander_ms"] < 100
     assert len(remarks) == 2
+
+
+def test_a_run_that_fails_says_why_and_leaves_nothing_behind(home: Settings) -> None:
+    require_part("jackd")
+    graph = GraphSettings(kind="jack", driver="alsa", device="hw:nosuchcard")
+    plan = Plan(graph, 1, 1, 0.0, SECONDS, Place.ANALYZER, Grid(48_000, 24_000))
+    before = children()
+    nobody = cast(ServerProcess, None)  # nothing is asked of it so early
+    with pytest.raises(ProcessError, match="nosuchcard"):
+        run_trial(plan, nobody, "127.0.0.1:1")
+    assert children() <= before
+
+
+def children() -> set[int]:
+    """Processes that we started, and that live."""
+    return {child.pid for child in psutil.Process().children(recursive=True)}

@@ -28,11 +28,13 @@ CHANNELS = 2
 GEOMETRY = Geometry(48_000, 48_000, 24_000)
 
 
-@pytest.fixture
-def settings(home: Settings) -> Settings:
+@pytest.fixture(params=["clock", "jack"])
+def settings(home: Settings, request: pytest.FixtureRequest) -> Settings:
+    if request.param == "jack":
+        require_part("jackd")
     return home.model_copy(
         update={
-            "graph": home.graph.model_copy(update={"kind": "clock", "ring_s": 4.0}),
+            "graph": home.graph.model_copy(update={"kind": request.param, "ring_s": 4.0}),
             "icecast": home.icecast.model_copy(update={"enabled": False}),
         }
     )

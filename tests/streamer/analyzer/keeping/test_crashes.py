@@ -136,5 +136,6 @@ def test_after_kill_9_ten_times_clips_are_whole_and_whole_files_are_clips(home: 
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)  # five seconds a kill where others keep the disk busy
 def test_after_kill_9_a_hundred_times_clips_are_whole_and_whole_files_are_clips(home: Settings) -> None:
     kill_many(home, 100)

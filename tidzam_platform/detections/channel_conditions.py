@@ -1,34 +1,13 @@
-"""Patterns of channel names: ``*`` stands for any letters, ``?`` for one, everything else for itself."""
+"""Patterns of channel names as conditions of the database."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
-from tidzam_platform.errors import InvalidNameError
-
-MAX_PATTERN_LENGTH: Final = 255
-_PATTERN: Final = re.compile(r"[A-Za-z0-9_:*?-]+")
-_WILD: Final = re.compile(r"[*?]")
-
-
-def valid_pattern(pattern: str) -> str:
-    """Return ``pattern`` if a channel's name could match it, else raise InvalidNameError."""
-    if len(pattern) > MAX_PATTERN_LENGTH or not _PATTERN.fullmatch(pattern):
-        raise InvalidNameError(
-            f"{pattern!r} is no pattern of channels: write it like marsh:out_1, marsh:out_* or *:out_1"
-        )
-    return pattern
-
-
-def regex_of(patterns: tuple[str, ...]) -> str:
-    """A regular expression (of Python and of RE2) for the whole name of a channel that any of them matches."""
-    wild = {"*": ".*", "?": "."}
-    each = ("".join(wild.get(letter, re.escape(letter)) for letter in pattern) for pattern in patterns)
-    return f"^(?:{'|'.join(each)})$"
+from tidzam_platform.channel_patterns import is_wild, regex_of
 
 
 def in_sql(
@@ -37,7 +16,7 @@ def in_sql(
     """One condition a pattern; ``LIKE`` of SQLite folds case, so that has ``GLOB``."""
     conditions: list[ColumnElement[bool]] = []
     for pattern in patterns:
-        if not _WILD.search(pattern):
+        if not is_wild(pattern):
             conditions.append(column == pattern)
         elif dialect == "sqlite":
             conditions.append(column.bool_op("GLOB")(pattern))

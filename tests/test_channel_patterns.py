@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.analyzer.hearing import ChannelPatterns
+from tidzam_platform.channel_patterns import ChannelPatterns
 
 
 @pytest.mark.parametrize(
