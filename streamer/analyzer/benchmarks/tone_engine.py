@@ -30,6 +30,7 @@ from streamer.engine.graph import ANALYZER, AudioGraph, GraphKeeper, open_graph
 from streamer.engine.metering import Metering
 from streamer.engine.mixer import Mixer
 from streamer.engine.rings import ChannelRings, Directory, RingFolder, Segment, SourceRing
+from streamer.engine.rings.layout import W_SEGMENTS_WRITTEN
 from streamer.engine.sources.specification import SourceSpecification
 from tidzam_platform.cli.output import print_json
 from tidzam_platform.errors import AudioGraphError
@@ -75,6 +76,7 @@ class History:
     def __init__(self, clock: JackClock, rings: Mapping[str, SourceRing]) -> None:
         self._clock, self._rings = clock, rings
         self._segments: dict[str, dict[Segment, None]] = {name: {} for name in rings}
+        self._seen = dict.fromkeys(rings, 0)
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="bench-history", daemon=True)
@@ -115,7 +117,10 @@ class History:
     def _look(self) -> None:
         self._clock.read()
         for name, ring in self._rings.items():
-            self._segments[name].update(dict.fromkeys(ring.segments_kept()))
+            written = int(ring.words[W_SEGMENTS_WRITTEN])
+            if written != self._seen[name]:  # reading all of them costs more than all else here
+                self._segments[name].update(dict.fromkeys(ring.segments_kept()))
+                self._seen[name] = written
 
 
 def main() -> None:
