@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from tidzam_platform.errors import InvalidNameError
 
 MAX_NAME_LENGTH: Final = 64
+_MOST_REMEMBERED: Final = 4096  # live audio asks for the same ones all the time
 MAX_CHANNELS: Final = 9999  # of one source
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _CHANNEL = re.compile(r"(?P<source>[A-Za-z0-9][A-Za-z0-9_-]*):out_(?P<number>[1-9][0-9]{0,3})")
@@ -23,6 +25,7 @@ def valid_source(name: str) -> str:
     return name
 
 
+@lru_cache(_MOST_REMEMBERED)
 def channel(source: str, number: int) -> str:
     """Name of channel ``number`` (from 1) of ``source``, e.g. ``marsh:out_1``."""
     if not 1 <= number <= MAX_CHANNELS:

@@ -135,7 +135,7 @@ class WebSettings(Section):
         description="Whether looking and listening want no token; what changes something always wants one.",
     )
     max_connections: int = Field(
-        200, ge=1, le=10_000, description="Open connections, Socket.IO's among them."
+        300, ge=1, le=10_000, description="Open connections, Socket.IO's among them."
     )
     live_role: Literal["listen", "label", "operate"] = Field(
         "listen",

@@ -62,6 +62,7 @@ def bench() -> None:
       ./tidzam bench serve
       ./tidzam bench swap
       ./tidzam bench stream
+      ./tidzam bench live
     """
 
 

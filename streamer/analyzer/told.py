@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from streamer.analyzer.windows import WindowResult
 from tidzam_platform.channel_patterns import matches_channel
 from tidzam_platform.clock import format_utc
@@ -30,7 +32,7 @@ def window_as_told(result: WindowResult) -> dict[str, Any]:
         "time": format_utc(result.key.start),
         "result": [result.answer.class_path],
         "outputs": dict(
-            zip(result.paths, (round(float(score), _DIGITS) for score in result.scores), strict=True)
+            zip(result.paths, result.scores.astype(np.float64).round(_DIGITS).tolist(), strict=True)
         ),
         "generation": result.generation,
         "level_dbfs": round(result.level_dbfs, 1),

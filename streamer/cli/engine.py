@@ -22,6 +22,9 @@ def engine(as_json: bool) -> None:
 
     Runs until Ctrl-C or SIGTERM. ./tidzam source add tells it what to listen to, ./tidzam status what is heard.
     """
+    from streamer.engine.one_blas_thread import keep_blas_to_one_thread
+
+    keep_blas_to_one_thread()
     from streamer.engine.process import run_engine
 
     run_engine(load_settings(), as_json=as_json)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from streamer.analyzer.control import AnalyzerClient
 from streamer.web.retries import retry_waits_s
-from tidzam_platform.errors import AnalyzerUnavailableError, BusyError
+from tidzam_platform.errors import BusyError, TidzamError
 
 _AT_ONCE: Final = 4  # the analyzer takes 64 connections, and others have some of them
 _ANSWER_S: Final = 3.0
@@ -59,7 +59,7 @@ class AnalyzerLink:
         assert self._on_event is not None  # noqa: S101 - ``start`` sets it first
         waits = retry_waits_s()
         while not self._stopping.is_set():
-            with contextlib.suppress(AnalyzerUnavailableError):
+            with contextlib.suppress(TidzamError):  # it is away, or has too many connections
                 for event in self._client.events():  # ends, with an error, when the analyzer does
                     if self._stopping.is_set():
                         return

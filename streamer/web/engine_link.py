@@ -138,7 +138,8 @@ class EngineLink:
     def _keep_lease(self) -> None:
         waits = retry_waits_s()
         while not self._stopping.is_set():
-            with contextlib.suppress(EngineUnavailableError), self._client.lease(self._prefix):
+            # It is away, or has too many connections.
+            with contextlib.suppress(TidzamError), self._client.lease(self._prefix):
                 self._leased.set()
                 waits = retry_waits_s()
                 try:

@@ -26,7 +26,8 @@ _WEB: Final = "tidzam_web_"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,100}")
 _COUNTER_ENDING: Final = "_total"
 _CHANNEL: Final = ":out_"
-_OTHER_LABEL: Final = {"engine": "source", "analyzer": "name"}  # of what is not counted by channel
+# What the analyzer counts by, where the name says it; all else is counted by why.
+_LABELS: Final = (("by_class", "class"), ("channel", "channel"), ("output_", "output"))
 
 
 class Metrics:
@@ -78,8 +79,8 @@ def process_metrics(process: str, counts: Mapping[str, Any]) -> Iterator[Metric]
     """A process's answer to ``counts`` as metrics ``tidzam_PROCESS_NAME``.
 
     ``{"name": value}`` is one number, ``{"name": {label: value}}`` one for each channel or source (of the analyzer:
-    channel or name). What ends in ``_total`` is a counter, all else a gauge. Names and values that are none are left
-    out.
+    channel, class, output or reason). What ends in ``_total`` is a counter, all else a gauge. Names and values that
+    are none are left out.
     """
     for name, value in sorted(counts.items()):
         if not _NAME.fullmatch(name):
@@ -88,7 +89,7 @@ def process_metrics(process: str, counts: Mapping[str, Any]) -> Iterator[Metric]
         numbers = {str(label): float(one) for label, one in by_label.items() if isinstance(one, (int, float))}
         if not numbers:
             continue
-        labels = [] if not isinstance(value, Mapping) else [_label(process, numbers)]
+        labels = [] if not isinstance(value, Mapping) else [_label(process, name, numbers)]
         kind = CounterMetricFamily if name.endswith(_COUNTER_ENDING) else GaugeMetricFamily
         says = f"Of the {process}: {name.replace('_', ' ')}."
         family = kind(f"tidzam_{process}_{name}", says, labels=labels)
@@ -97,5 +98,9 @@ def process_metrics(process: str, counts: Mapping[str, Any]) -> Iterator[Metric]
         yield family
 
 
-def _label(process: str, values: Mapping[str, float]) -> str:
-    return "channel" if all(_CHANNEL in label for label in values) else _OTHER_LABEL[process]
+def _label(process: str, name: str, values: Mapping[str, float]) -> str:
+    if all(_CHANNEL in label for label in values):
+        return "channel"
+    if process == "engine":
+        return "source"
+    return next((label for part, label in _LABELS if part in name), "reason")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -34,12 +34,15 @@ class FakeAnalyzer:
     def __init__(self, home: Path) -> None:
         self.classes = list(CLASSES)
         self.events = EventHub()
-        handlers = {
+        handlers: dict[str, Callable[..., dict[str, Any]]] = {
             "status": lambda: {"pid": 1},
             "counts": lambda: {
                 "hearing_windows_total": {"marsh:out_1": 5},
                 "asking_spooled_windows": 3,
                 "detections_by_class_total": {"birds": 2, "rain": 1},
+                "detections_by_channel_total": {"marsh:out_1": 2, "other": 1},
+                "output_delivered_total": {"barn": 4},
+                "clips_skipped": {"rate": 6},
             },
             "classes": lambda: {"generation": 3, "classes": self.classes},
         }

@@ -21,6 +21,7 @@ from streamer.analyzer.benchmarks.tone_engine import Load
 from streamer.analyzer.benchmarks.window_ends import Grid
 from streamer.analyzer.control import AnalyzerClient
 from streamer.engine.control import EngineClient
+from streamer.engine.one_blas_thread import ONE_BLAS_THREAD
 from tidzam_platform.errors import AnalyzerUnavailableError, ProcessError
 from tidzam_platform.settings import GraphSettings
 
@@ -83,7 +84,7 @@ class _Trial:
         where = {"TIDZAM_MODEL_SERVER__HOST": host, "TIDZAM_MODEL_SERVER__PORT": port}
         start = opened.enter_context
         # All start side by side: imports take seconds. They end in the opposite order, the engine last.
-        self._engine = start(CommandProcess("engine", tones, home))
+        self._engine = start(CommandProcess("engine", tones, home, ONE_BLAS_THREAD))
         self._analyzer = start(CommandProcess("analyzer", tidzam("analyzer"), home, where))
         self._processes = [self._engine, self._analyzer]
         if plan.place is Place.SOCKETIO:

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from streamer.web.access import Caller
 from streamer.web.rates import TokenBucket
-from streamer.web.sockets.outgoing import OutgoingQueue
+from streamer.web.sockets.outgoing import MAX_NEWS, MAX_POLLED_NEWS, News, OutgoingQueue
 from streamer.web.sockets.subscription import EVERYTHING, Subscription
 
 _REQUESTS_PER_S: Final = 10.0
 _REQUESTS_AT_ONCE: Final = 30.0
 _COMPLAINTS_PER_S: Final = 1.0  # about audio, of which ten blocks come each second
 _COMPLAINTS_AT_ONCE: Final = 5.0
+
+
+class Session(Protocol):
+    """Of Engine.IO.
+
+    Attributes:
+        queue: what waits to be sent.
+        upgraded: whether there is a WebSocket; else the client asks for what waits, all of it at a time.
+    """
+
+    queue: OutgoingQueue
+    upgraded: bool
 
 
 @dataclass
@@ -25,7 +37,7 @@ class Client:
         sid: Socket.IO's name of it.
         owner: the engine's name of who opens what it opens.
         caller: who connected, by the token that it showed then.
-        queue: what waits to be sent to it.
+        session: Engine.IO's, with what waits to be sent to it.
         subscription: what of the results it wants; all at first, as in the original.
         may_listen: whether its token is still good for being told anything.
         missed: messages that were left out since it was told of that.
@@ -41,7 +53,7 @@ class Client:
     sid: str
     owner: str
     caller: Caller
-    queue: OutgoingQueue
+    session: Session
     subscription: Subscription = EVERYTHING
     may_listen: bool = True
     missed: int = 0
@@ -55,6 +67,10 @@ class Client:
     )
     lock: threading.Lock = field(default_factory=threading.Lock)
     has_left: threading.Event = field(default_factory=threading.Event)
+
+    def offer(self, news: News) -> bool:
+        """Let it be told, if it has room for it; returns whether it has."""
+        return self.session.queue.offer(news, MAX_NEWS if self.session.upgraded else MAX_POLLED_NEWS)
 
 
 class Clients:

@@ -12,6 +12,9 @@ MAX_PACKETS: Final = 500
 MAX_BYTES: Final = 8 << 20
 # Of what is told to many at once and may be left out: a client that takes nothing costs no more than this.
 MAX_NEWS: Final = 64
+MAX_POLLED_NEWS: Final = (
+    12  # python-socketio's client, where it polls, takes 16 packets at a time and no more
+)
 MAX_NEWS_BYTES: Final = 512 << 10
 _CONNECTED: Final = "0"  # begins Socket.IO's answer to who connects; nothing may be told before it
 
@@ -46,10 +49,10 @@ class OutgoingQueue(queue.Queue[Any]):
         """Whether the client was told that it is connected."""
         return self._is_greeted
 
-    def offer(self, news: News) -> bool:
-        """Put it, unless so much news waits already; returns whether it was put."""
+    def offer(self, news: News, most: int = MAX_NEWS) -> bool:
+        """Put it, unless ``most`` news or too many bytes of it wait already; returns whether it was put."""
         with self.mutex:
-            if self._news >= MAX_NEWS or self._news_bytes + _size(news) > MAX_NEWS_BYTES:
+            if self._news >= most or self._news_bytes + _size(news) > MAX_NEWS_BYTES:
                 return False
             self._put(news)
             self.unfinished_tasks += 1

@@ -82,11 +82,7 @@ class ResultFeed:
                 while not self._waiting and not self._stopping.is_set():
                     self._arrived.wait(_LOOK_AGAIN_S)
                 events, self._waiting = self._waiting, deque()
-            try:
-                self._tell(events)
-            except (KeyError, TypeError, ValueError, AttributeError):
-                # An analyzer of another version may tell what we do not know: the next events may be well.
-                _LOG.exception("what the analyzer tells could not be told")
+            self._tell(events)
             self._stopping.wait(min(_LONGEST_REST_S, _REST_S * len(self._clients)))
 
     def _tell(self, events: Iterable[dict[str, Any]]) -> None:
@@ -94,15 +90,24 @@ class ResultFeed:
         self._look_at_tokens(clients)
         windows: list[WindowText] = []
         for event in events:
-            kind = event.get("event")
-            if kind == "results":
-                windows += map(WindowText, event["windows"])
-            elif kind in _PASSED_ON:
-                self._pass_on(clients, kind, event)
-            elif kind == _FOR_OPERATORS:
-                self._tell_operators(clients, event)
+            try:
+                windows += self._take_apart(clients, event)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                # An analyzer of another version may tell what we do not know: the next events may be well.
+                _LOG.exception("what the analyzer tells could not be told")
         if windows:
             self._tell_windows(clients, windows)
+
+    def _take_apart(self, clients: Sequence[Client], event: Mapping[str, Any]) -> list[WindowText]:
+        """The windows of an event; any other is told."""
+        kind = event.get("event")
+        if kind == "results":
+            return [WindowText(window) for window in event["windows"]]
+        if kind in _PASSED_ON:
+            self._pass_on(clients, str(kind), event)
+        elif kind == _FOR_OPERATORS:
+            self._tell_operators(clients, event)
+        return []
 
     def _tell_windows(self, clients: Sequence[Client], windows: Sequence[WindowText]) -> None:
         heard = [window for window in windows if not window.channel.startswith(_LIVE)]

@@ -17,14 +17,13 @@ from streamer.web.core import WebCore
 from streamer.web.rates import TokenBucket
 from streamer.web.refusals import refused
 from streamer.web.sockets.bounds import MAX_MESSAGE_BYTES, Bounds
-from streamer.web.sockets.clients import Client, Clients
+from streamer.web.sockets.clients import Client, Clients, Session
 from streamer.web.sockets.echo import echo
 from streamer.web.sockets.extraction_requests import EVENT as EXTRACTION
 from streamer.web.sockets.extraction_requests import ExtractionRules
 from streamer.web.sockets.hearing_requests import HearingRequests
 from streamer.web.sockets.live_streams import LiveStreams, read_block
 from streamer.web.sockets.load_watch import LoadWatch
-from streamer.web.sockets.outgoing import OutgoingQueue
 from streamer.web.sockets.packets import StrictPacket
 from streamer.web.sockets.result_feed import ResultFeed
 from streamer.web.sockets.rule_requests import EVENT as RECORDER
@@ -115,7 +114,7 @@ class Sockets:
             raise SocketRefusedError(
                 self._core.without_paths(refusal.message), {"code": refusal.code}
             ) from error
-        self.clients.add(Client(_sid(), self._core.engine.owner(_sid()), caller, self._queue()))
+        self.clients.add(Client(_sid(), self._core.engine.owner(_sid()), caller, self._session()))
 
     def _on_disconnect(self, *_reason: Any) -> None:
         client = self.clients.remove(_sid())
@@ -192,10 +191,10 @@ class Sockets:
         error = bad_request(f"there is no event {event[:40]!r} here: there are {', '.join(_EVENTS)}")
         return self._refuse(client, "error", error, {event: list(arguments)}, is_frequent=True)
 
-    def _queue(self) -> OutgoingQueue:
-        """What waits for the client of this request."""
-        session = self._io.server.manager.eio_sid_from_sid(_sid(), "/")
-        return self._io.server.eio.sockets[session].queue  # type: ignore[no-any-return]
+    def _session(self) -> Session:
+        """Engine.IO's of the client of this request."""
+        name = self._io.server.manager.eio_sid_from_sid(_sid(), "/")
+        return self._io.server.eio.sockets[name]  # type: ignore[no-any-return]
 
     def _know_again(self, client: Client) -> None:
         client.caller = self._core.gatekeeper.again(client.caller)

@@ -33,15 +33,15 @@ class Teller:
         told = left_out = 0
         messages = tuple(news)
         for client in clients:
-            if not (client.may_listen and client.queue.is_greeted):
+            if not (client.may_listen and client.session.queue.is_greeted):
                 continue
             for message in messages:
-                if client.queue.offer(message):
+                if client.offer(message):
                     told += 1
                 else:
                     client.missed += 1
                     left_out += 1
-            if client.missed and client.queue.offer(news_of("lost", {"count": client.missed})):
+            if client.missed and client.offer(news_of("lost", {"count": client.missed})):
                 client.missed = 0
         if told:
             self._counts.add("told_messages_total", told)

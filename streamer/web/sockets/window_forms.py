@@ -24,6 +24,7 @@ def _brief(window: Window) -> dict[str, Any]:
     return {"time": window["time"], "result": window["result"], "late": window["late"]}
 
 
+_SAID: Final = ("result", "outputs", "late")
 _FORMS: Final[Mapping[Form, Callable[[Window], dict[str, Any]]]] = {
     "new": _new,
     "old": _old,
@@ -40,9 +41,9 @@ class WindowText:
     """
 
     def __init__(self, window: Window) -> None:
-        """Args: ``window`` as the analyzer tells it (``streamer.analyzer.told``)."""
+        """Args: ``window`` as the analyzer tells it (``streamer.analyzer.told``); KeyError where it lacks something."""
         self.channel, self.time = str(window["chan"]), str(window["time"])
-        self._window = window
+        self._window: Window = {"time": self.time} | {name: window[name] for name in _SAID}
         self._written: dict[Form, str] = {}
 
     def written(self, form: Form) -> str:

@@ -10,7 +10,7 @@ import pytest
 from tests.streamer.web.web_process import SocketClient, WebProcess
 from tests.support.fake_analyzer import CLASSES, FakeAnalyzer
 from tests.support.fake_engine import FakeEngine
-from tidzam_platform.catalog.tables import Annotation, Clip, LiveDetection, RecorderRule
+from tidzam_platform.catalog.tables import Annotation, Clip, DetectionFile, LiveDetection, RecorderRule
 from tidzam_platform.home import Home
 from tidzam_platform.settings import Settings
 
@@ -44,7 +44,7 @@ def library(shared_web: Site) -> Iterator[Home]:
     """Its catalog and store, with nothing in the catalog that is heard or kept."""
     home = Home.open(Settings(home=shared_web[0].home))
     with home.catalog.session() as session:
-        for table in (Annotation, Clip, LiveDetection, RecorderRule):
+        for table in (Annotation, Clip, LiveDetection, DetectionFile, RecorderRule):
             session.query(table).delete()
     yield home
     home.catalog.close()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from engineio.packet import MESSAGE, Packet
+from engineio.payload import Payload
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +17,13 @@ from streamer.web.access import Caller
 from streamer.web.channel_patterns import channel_pattern
 from streamer.web.core import WebCore
 from streamer.web.sockets.clients import Client, Clients
-from streamer.web.sockets.outgoing import MAX_NEWS, MAX_NEWS_BYTES, News, OutgoingQueue
+from streamer.web.sockets.outgoing import (
+    MAX_NEWS,
+    MAX_NEWS_BYTES,
+    MAX_POLLED_NEWS,
+    News,
+    OutgoingQueue,
+)
 from streamer.web.sockets.result_feed import ResultFeed
 from streamer.web.sockets.subscription import Subscription
 from streamer.web.sockets.telling import Teller, news_of
@@ -35,10 +43,11 @@ class Desk:
         self.clients = Clients()
         self.feed = ResultFeed(core, self.clients, Teller(core.counts))
 
-    def client(self, caller: Caller = ANYONE, *, greeted: bool = True) -> Client:
+    def client(self, caller: Caller = ANYONE, *, greeted: bool = True, polls: bool = False) -> Client:
         """One that is connected."""
         queue = OutgoingQueue(lambda: None)
-        made = Client(f"sid{len(self.clients)}", "owner", caller, queue)
+        session = SimpleNamespace(queue=queue, upgraded=not polls)
+        made = Client(f"sid{len(self.clients)}", "owner", caller, session)
         if greeted:
             queue.put(Packet(MESSAGE, '0{"sid":"x"}'))
             queue.get_nowait()
@@ -63,8 +72,8 @@ def desk(home: Settings) -> Iterator[Desk]:
 def read(client: Client) -> list[tuple[str, Any]]:
     """The events that wait for a client."""
     found = []
-    while client.queue.qsize():
-        text = client.queue.get_nowait().encode()
+    while client.session.queue.qsize():
+        text = client.session.queue.get_nowait().encode()
         event, value = json.loads(text.removeprefix("42"))
         found.append((event, value))
     return found
@@ -77,17 +86,17 @@ def results(*windows: dict[str, Any]) -> dict[str, Any]:
 def test_nobody_is_told_anything_before_it_is_told_that_it_is_connected(desk: Desk) -> None:
     early, late = desk.client(greeted=False), desk.client()
     desk.feed.take(results(told_window()))
-    wait_for(lambda: late.queue.qsize() == 1, "the other one is told")
-    assert early.queue.qsize() == 0
-    early.queue.put(Packet(MESSAGE, '0{"sid":"x"}'))
+    wait_for(lambda: late.session.queue.qsize() == 1, "the other one is told")
+    assert early.session.queue.qsize() == 0
+    early.session.queue.put(Packet(MESSAGE, '0{"sid":"x"}'))
     desk.feed.take(results(told_window()))
-    wait_for(lambda: early.queue.qsize() == 2, "it is told")
+    wait_for(lambda: early.session.queue.qsize() == 2, "it is told")
 
 
 def fill(client: Client) -> int:
     """As much news as may wait for a client; returns how many."""
     number = 0
-    while client.queue.offer(news_of("sys", [])):
+    while client.offer(news_of("sys", [])):
         number += 1
     return number
 
@@ -97,23 +106,27 @@ def test_who_takes_nothing_costs_little_and_is_told_how_much_it_missed(desk: Des
     assert fill(idle) == MAX_NEWS
     for number in range(3):
         desk.feed.take(results(told_window(after_s=number)))
-        wait_for(lambda: busy.queue.qsize() > 0, "the busy one is told")
+        wait_for(lambda: busy.session.queue.qsize() > 0, "the busy one is told")
         assert [event for event, _ in read(busy)] == ["sys"], "one that reads misses nothing"
-    assert idle.queue.qsize() == MAX_NEWS
+    assert idle.session.queue.qsize() == MAX_NEWS
     assert desk.counted("left_out_messages_total") == 3
     assert len(read(idle)) == MAX_NEWS
     desk.feed.take(results(told_window()))
-    wait_for(lambda: idle.queue.qsize() == 2, "the next window, and the loss")
+    wait_for(lambda: idle.session.queue.qsize() == 2, "the next window, and the loss")
     (event, _), lost = read(idle)
     assert (event, lost) == ("sys", ("lost", {"count": 3}))
     assert desk.counted("told_messages_total") == 5
 
 
+def test_who_polls_is_told_no_more_at_a_time_than_clients_take(desk: Desk) -> None:
+    assert fill(desk.client(polls=True)) == MAX_POLLED_NEWS < Payload.max_decode_packets
+
+
 def test_answers_still_reach_who_takes_no_news(desk: Desk) -> None:
     idle = desk.client()
     fill(idle)
-    idle.queue.put(Packet(MESSAGE, "an answer"))
-    assert idle.queue.qsize() == MAX_NEWS + 1
+    idle.session.queue.put(Packet(MESSAGE, "an answer"))
+    assert idle.session.queue.qsize() == MAX_NEWS + 1
 
 
 def test_moments_that_wait_go_out_together_in_messages_of_bounded_size(desk: Desk) -> None:
@@ -126,7 +139,7 @@ def test_moments_that_wait_go_out_together_in_messages_of_bounded_size(desk: Des
     again.start()
     wait_for(lambda: again._waiting == type(again._waiting)(), "all is taken")
     again.stop()
-    sizes = [len(packet.encode()) for packet in client.queue.queue]
+    sizes = [len(packet.encode()) for packet in client.session.queue.queue]
     assert 1 < len(sizes) < 20
     assert max(sizes) < 70_000
     windows = [window for _, value in read(client) for window in value]
@@ -155,7 +168,10 @@ def test_what_an_analyzer_of_another_version_tells_stops_nothing(desk: Desk, str
     wait_for(lambda: not desk.feed._waiting, "it is taken")
     read(client)
     desk.feed.take(results(told_window("marsh:out_4")))
-    wait_for(lambda: any("marsh:out_4" in str(packet.data) for packet in client.queue.queue), "the next one")
+    wait_for(
+        lambda: any("marsh:out_4" in str(packet.data) for packet in client.session.queue.queue),
+        "the next one",
+    )
 
 
 def test_a_token_that_is_revoked_ends_what_is_told(desk: Desk) -> None:
@@ -168,8 +184,8 @@ def test_a_token_that_is_revoked_ends_what_is_told(desk: Desk) -> None:
     desk.feed._look_again_s = 0.0  # as after five seconds
     read(other)
     desk.feed.take(results(told_window()))
-    wait_for(lambda: other.queue.qsize() == 1, "the other one is told")
-    assert known.queue.qsize() == 0
+    wait_for(lambda: other.session.queue.qsize() == 1, "the other one is told")
+    assert known.session.queue.qsize() == 0
 
 
 @given(st.lists(st.integers(0, MAX_NEWS_BYTES // 8), min_size=1, max_size=120), st.data())
@@ -191,8 +207,8 @@ def test_news_that_waits_never_exceeds_its_bounds(sizes: list[int], data: st.Dat
 def test_news_are_one_packet_for_all(desk: Desk) -> None:
     first, second = desk.client(), desk.client()
     desk.feed.take(results(told_window()))
-    wait_for(lambda: second.queue.qsize() == 1, "both are told")
-    assert first.queue.get_nowait() is second.queue.get_nowait()
+    wait_for(lambda: second.session.queue.qsize() == 1, "both are told")
+    assert first.session.queue.get_nowait() is second.session.queue.get_nowait()
 
 
 def test_an_event_is_a_packet_of_the_protocol() -> None:

@@ -11,9 +11,7 @@ from tests.support.waiting import wait_for
 
 
 def test_sources_are_told_when_they_change(web: WebProcess, client: SocketClient, engine: FakeEngine) -> None:
-    def told() -> list[object]:
-        return client.of("JackSource")
-
+    told = client.sources
     for name, more in (("marsh", {}), ("then", {"database": "marsh", "date": "2026-04-01-05-30-00"})):
         described = {"name": name, "url": "http://example.org/a.ogg", **more}
         client.call("sys", {"sys": {"loadsource": described}})
@@ -22,13 +20,13 @@ def test_sources_are_told_when_they_change(web: WebProcess, client: SocketClient
         {"name": "marsh", "starting_time": "2026-11-21-10-00-00"},
         {"name": "then", "starting_time": "2026-04-01-05-30-00"},
     ]
-    wait_for(lambda: expected in told(), "both are told")
-    number = len(told())
+    wait_for(lambda: expected in told, "both are told")
+    number = len(told)
     engine.events.publish("source", source="marsh", state="playing")  # nothing changed
     client.call("sys", {"sys": {"unloadsource": {"name": "marsh"}}})
     engine.events.publish("source_removed", source="marsh")
-    wait_for(lambda: told()[-1] == expected[1:], "one is gone")
-    assert len(told()) <= number + 1
+    wait_for(lambda: told[-1] == expected[1:], "one is gone")
+    assert len(told) <= number + 1
 
 
 @pytest.mark.parametrize(

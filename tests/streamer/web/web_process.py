@@ -58,6 +58,7 @@ class SocketClient:
     Attributes:
         told: what came on the event sys, but for results.
         windows: what came on it of results, one by one.
+        sources: what came on the event JackSource, which may come at any time.
         others: what came on other events: (event, value).
         client: the client itself.
     """
@@ -71,9 +72,11 @@ class SocketClient:
         self._websocket: Any = None
         self.told: list[Any] = []
         self.windows: list[dict[str, Any]] = []
+        self.sources: list[Any] = []
         self.others: list[tuple[str, Any]] = []
         self.ended = threading.Event()
         self.client.on("sys", self._sys)
+        self.client.on("JackSource", self.sources.append)
         self.client.on("*", lambda event, value: self.others.append((event, value)))
         self.client.on("disconnect", lambda *_reason: self.ended.set())
 
