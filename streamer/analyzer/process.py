@@ -23,9 +23,7 @@ _LOG = logging.getLogger(__name__)
 def serving_analyzer(settings: Settings) -> Iterator[Analyzer]:
     """An analyzer that answers at its socket while the context lasts; raises as ``Analyzer``."""
     with Analyzer(settings) as analyzer:
-        control = ControlServer(
-            settings.home, commands_of(analyzer), analyzer.events, endpoint=ANALYZER
-        )
+        control = ControlServer(settings.home, commands_of(analyzer), analyzer.events, endpoint=ANALYZER)
         control.start()
         try:
             yield analyzer
