@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from tidzam_platform.channel_patterns import valid_channel_pattern
+from tidzam_platform.errors import InvalidNameError
 from tidzam_platform.setting_sections import PathOrNone, Section
 
 
@@ -34,6 +36,14 @@ class AnalyzerSettings(Section):
     shadow_share: float = Field(
         0.0, ge=0, le=1, description="Share of the windows that the canary hears too, where there is one."
     )
+
+    @field_validator("channels")
+    @classmethod
+    def _valid_channels(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(dict.fromkeys(map(valid_channel_pattern, patterns)))
+        except InvalidNameError as error:
+            raise ValueError(str(error)) from error
 
 
 class ClipsSettings(Section):

@@ -19,7 +19,7 @@ MAX_STARS: Final = 4
 _STARS: Final = re.compile(r"\*+")
 _PATTERN: Final = re.compile(r"[A-Za-z0-9_:*?-]+")
 _WILD: Final = {"*": ".*", "?": "."}
-_MOST_REMEMBERED: Final = 512
+_MOST_REMEMBERED: Final = 2048
 
 
 def valid_channel_pattern(pattern: str) -> str:
@@ -60,15 +60,23 @@ def regex_of(patterns: Iterable[str]) -> str:
 
 
 class ChannelPatterns:
-    """Several of them, for many names."""
+    """Several of them, for many names. Any thread may ask; what was asked before costs nothing."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
         known = tuple(patterns)
         self._expression = re.compile(regex_of(known), re.DOTALL) if known else None
+        self._answers: dict[str, bool] = {}
 
     def match(self, channel: str) -> bool:
         """Whether one of them describes ``channel``."""
-        return self._expression is not None and self._expression.fullmatch(channel) is not None
+        if self._expression is None:
+            return False
+        answer = self._answers.get(channel)
+        if answer is None:
+            if len(self._answers) >= _MOST_REMEMBERED:
+                self._answers.clear()
+            answer = self._answers[channel] = self._expression.fullmatch(channel) is not None
+        return answer
 
 
 def matches_channel(channel: str, patterns: Sequence[str]) -> bool:

@@ -17,12 +17,17 @@ _CHANNEL = re.compile(r"(?P<source>[A-Za-z0-9][A-Za-z0-9_-]*):out_(?P<number>[1-
 
 def valid_source(name: str) -> str:
     """Return ``name`` if it can name a source, else raise InvalidNameError."""
-    if len(name) > MAX_NAME_LENGTH or not _SOURCE.fullmatch(name):
+    if not is_source(name):
         raise InvalidNameError(
             f"{name!r} cannot name a source: use letters, digits, '_' and '-', "
             f"begin with a letter or digit, {MAX_NAME_LENGTH} characters at most"
         )
     return name
+
+
+def is_source(name: str) -> bool:
+    """Whether ``name`` can name a source."""
+    return len(name) <= MAX_NAME_LENGTH and _SOURCE.fullmatch(name) is not None
 
 
 @lru_cache(_MOST_REMEMBERED)

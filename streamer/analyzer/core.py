@@ -76,10 +76,12 @@ class Analyzer:
             settings.home,
             self._alert,
             on_state=self._channel_state,
-            outputs=self.outputs.names,
+            outputs=self.outputs.names_for_alerts,
         )
         self.mixer_reports = MixerReports(settings.home)
-        self.microphones = ExpectedMicrophones(settings.home, self.alerts.expect, self.alerts.forget)
+        self.microphones = ExpectedMicrophones(
+            settings.home, self.alerts.expect, self.alerts.forget, settings.analyzer.channels
+        )
         self.spool = Spool(settings.home / "spool" / "windows", settings.analyzer.spool_mb)
         opened.callback(self.spool.close)
         self.generations = Generations()
@@ -170,7 +172,8 @@ class Analyzer:
             "clips": self.keeper.counts(),
         }
         named = {f"{part}_{name}": value for part, counts in parts.items() for name, value in counts.items()}
-        return {**named, **self.outputs.counts(), **self.alerts.counts()}
+        faults = {"microphones_faults": self.microphones.faults, "mixer_faults": self.mixer_reports.faults}
+        return {**named, **faults, **self.outputs.counts(), **self.alerts.counts()}
 
     def classes(self) -> dict[str, Any]:
         """The classes of the generation in service, in the order of its scores."""

@@ -1,4 +1,4 @@
-"""Which microphones shall be heard: those of the engine's permanent sources, also while they are away."""
+"""Which microphones shall be heard: those of the engine's permanent sources, also while they are away; no others."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from streamer.analyzer.loop_guard import LoopGuard
 from streamer.engine.control import EngineClient
+from tidzam_platform.channel_patterns import ChannelPatterns
 from tidzam_platform.errors import TidzamError
 
 _LOG = logging.getLogger(__name__)
 _LOOK_S: Final = 5.0
 _STOP_S: Final = 5.0
 _TIMEOUT_S: Final = 3.0
+_FORGETTINGS: Final = 3  # looks at which it is forgotten: its last windows may come after the first
 
 
 class ExpectedMicrophones:
@@ -23,17 +26,30 @@ class ExpectedMicrophones:
     Args:
         home: the data folder, whose engine is asked.
         expect: told of the channels that shall be heard.
-        forget: told of each channel whose source was taken away: nobody misses it.
+        forget: told of each channel whose source was taken away, permanent or not, or has it no more: nobody
+            misses it. Told at three looks, one after the other.
+        patterns: of the channels that are heard (``analyzer.channels``); no others are expected.
     """
 
     def __init__(
-        self, home: Path, expect: Callable[[Iterable[str]], None], forget: Callable[[str], None]
+        self,
+        home: Path,
+        expect: Callable[[Iterable[str]], None],
+        forget: Callable[[str], None],
+        patterns: Iterable[str] = ("*",),
     ) -> None:
         self._client = EngineClient(home, timeout_s=_TIMEOUT_S)
-        self._expect, self._forget = expect, forget
+        self._expect, self._forget, self._patterns = expect, forget, ChannelPatterns(patterns)
         self._channels: dict[str, tuple[str, ...]] = {}  # by source: the last that it had
+        self._gone: dict[str, int] = {}  # by channel: at how many looks more it is forgotten
         self._stop = threading.Event()
+        self._guard = LoopGuard("asking which microphones there are", self._stop.wait)
         self._thread = threading.Thread(target=self._run, name="tidzam-microphones", daemon=True)
+
+    @property
+    def faults(self) -> int:
+        """Faults that nobody foresaw."""
+        return self._guard.faults
 
     def start(self) -> None:
         """Begin."""
@@ -53,19 +69,32 @@ class ExpectedMicrophones:
             TidzamError: no engine answers.
         """
         sources: list[dict[str, Any]] = self._client.request("sources.list")["sources"]
-        permanent = {source["name"] for source in sources if source["is_permanent"]}
-        for source in sources:
-            if source["name"] in permanent and source["channels"]:
-                self._channels[source["name"]] = tuple(source["channels"])
+        before = {channel for channels in self._channels.values() for channel in channels}
         there = {source["name"] for source in sources}
-        for name in [name for name in self._channels if name not in there]:
-            for channel in self._channels.pop(name):
-                self._forget(channel)
-        self._expect([channel for channels in self._channels.values() for channel in channels])
+        self._channels = {name: channels for name, channels in self._channels.items() if name in there}
+        for source in sources:
+            if source["channels"]:  # else it is away for a while
+                self._channels[source["name"]] = tuple(filter(self._patterns.match, source["channels"]))
+        now = {channel for channels in self._channels.values() for channel in channels}
+        self._gone = {channel: looks for channel, looks in self._gone.items() if looks and channel not in now}
+        self._gone |= dict.fromkeys(sorted(before - now), _FORGETTINGS)
+        for channel in self._gone:
+            self._forget(channel)
+            self._gone[channel] -= 1
+        permanent = {source["name"] for source in sources if source["is_permanent"]}
+        self._expect(
+            [
+                channel
+                for name, channels in self._channels.items()
+                if name in permanent
+                for channel in channels
+            ]
+        )
 
     def _run(self) -> None:
         while not self._stop.wait(_LOOK_S):
-            try:
-                self.look()
-            except TidzamError as error:
-                _LOG.debug("the engine is not asked for its sources: %s", error)
+            with self._guard:
+                try:
+                    self.look()
+                except TidzamError as error:
+                    _LOG.debug("the engine is not asked for its sources: %s", error)

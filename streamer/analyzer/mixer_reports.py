@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from streamer.analyzer.loop_guard import LoopGuard
 from streamer.analyzer.windows import WindowResult
 from streamer.engine.control import EngineClient
 from tidzam_platform.errors import TidzamError
@@ -33,7 +34,13 @@ class MixerReports:
         self._lock = threading.Lock()
         self._newest: dict[str, WindowResult] = {}
         self._stop = threading.Event()
+        self._guard = LoopGuard("telling the mixer of classes", self._stop.wait)
         self._thread = threading.Thread(target=self._run, name="tidzam-mixer-reports", daemon=True)
+
+    @property
+    def faults(self) -> int:
+        """Faults that nobody foresaw."""
+        return self._guard.faults
 
     def start(self) -> None:
         """Begin."""
@@ -55,13 +62,14 @@ class MixerReports:
     def _run(self) -> None:
         ask_at_s = time.monotonic()
         while not self._stop.wait(_TELL_S):
-            try:
-                if time.monotonic() >= ask_at_s:
-                    ask_at_s = time.monotonic() + _ASK_AGAIN_S
-                    self._wanted = tuple(self._client.request("mixer.classes")["classes"])
-                self._tell()
-            except TidzamError as error:  # it is away: what was heard meanwhile mutes nothing any more
-                _LOG.debug("the engine is not told of classes: %s", error)
+            with self._guard:
+                try:
+                    if time.monotonic() >= ask_at_s:
+                        ask_at_s = time.monotonic() + _ASK_AGAIN_S
+                        self._wanted = tuple(self._client.request("mixer.classes")["classes"])
+                    self._tell()
+                except TidzamError as error:  # it is away: what was heard meanwhile mutes nothing any more
+                    _LOG.debug("the engine is not told of classes: %s", error)
 
     def _tell(self) -> None:
         with self._lock:

@@ -16,6 +16,8 @@ from tidzam_platform.labels.class_paths import is_within
 RESULTS: Final = "results"
 DETECTION: Final = "detection"
 DISK_ALARM: Final = "disk_alarm"
+LOST: Final = "lost"
+"""Of the connection itself: so many events (``count``) were not told, for who follows was too slow."""
 _OF_WHAT: Final = {
     "detections": (DETECTION,),
     "windows": ("window",),
@@ -58,12 +60,17 @@ def chosen(
 ) -> Iterator[dict[str, Any]]:
     """Those parts of an event that somebody follows: windows come one by one, as events ``window``.
 
+    That events were ``lost`` always concerns them: nobody knows which.
+
     Args:
         event: as the analyzer told it.
         what: ``detections``, ``windows``, ``clips``, ``alerts`` or ``all``.
         channels: patterns; none stands for all.
         class_path: only this class and those below it.
     """
+    if event["event"] == LOST:
+        yield dict(event)
+        return
     parts: list[dict[str, Any]] = (
         [{"event": "window", **window} for window in event["windows"]]
         if event["event"] == RESULTS

@@ -21,7 +21,7 @@ def _analyze(
     files: tuple[Path, ...],
     **of_files: Any,
 ) -> None:
-    from streamer.cli.live_analysis import Display, hear_channels, hear_stream
+    from streamer.cli.live_analysis import Display, hear_channels, hear_stream, patterns_of
 
     if jack is None and stream is None:
         if not files:
@@ -33,7 +33,8 @@ def _analyze(
     if files or (jack is not None and stream is not None):
         raise click.UsageError("choose one of FILE..., --jack and --stream")
     refused = [name for name in _NOT_LIVE if of_files[name]]
-    if refused or (jack is not None and of_files["channel"] is not None):
+    of_streams = (of_files["channel"], of_files["generation"])
+    if refused or (jack is not None and any(value is not None for value in of_streams)):
         raise click.UsageError(
             "with --jack and --stream go --json, --show, --server; "
             "with --stream also --channel, --local, --generation"
@@ -42,7 +43,7 @@ def _analyze(
     if jack is not None:
         if of_files["local"]:
             raise click.UsageError("--jack asks the model server; --local goes with files")
-        hear_channels([pattern.strip() for pattern in jack.split(",")], of_files["server"], display)
+        hear_channels(patterns_of(jack), of_files["server"], display)
     elif stream is not None:
         hear_stream(
             stream,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tidzam_platform.cli.output import json_option, print_json, print_line
+from tidzam_platform.cli.output import json_option, print_json, print_line, remarks
 
 _KINDS = ("detections", "windows", "clips", "alerts", "all")
 
@@ -34,18 +34,24 @@ def events(
 ) -> None:
     """Follow live results until Ctrl-C: detections as they end, every window, clips that are kept, alerts.
 
-    With --json one object a line.
+    With --json one object a line. Who follows too slowly is told how many events were lost; --count leaves that out.
     """
     from streamer.analyzer.control import AnalyzerClient
-    from streamer.analyzer.told import chosen
+    from streamer.analyzer.told import LOST, chosen
     from tidzam_platform.settings import load_settings
 
     told = 0
     with AnalyzerClient(load_settings().home) as client:
         for event in client.events():
             for one in chosen(event, what, channels, class_path):
-                print_json(one) if as_json else print_line(_as_line(one))
-                told += 1
+                is_lost = one["event"] == LOST
+                if as_json:
+                    print_json(one)
+                elif is_lost:
+                    remarks.print(f"{one['count']} events were lost: this is read too slowly", style="yellow")
+                else:
+                    print_line(_as_line(one))
+                told += not is_lost
                 if told == count:
                     return
 

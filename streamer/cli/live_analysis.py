@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _WAITING: Final = 64  # moments between hearing and asking: more is behind by seconds
 _POLL_S: Final = 0.5
+_NOTHING_S: Final = 3.0  # without a channel for so long: it is said which ones there are
+_MOST_SAID: Final = 20  # channels
 _DIGITS: Final = 4
 
 
@@ -99,6 +101,36 @@ class Display:
         return Group(*parts)
 
 
+def patterns_of(text: str) -> list[str]:
+    """What a person wrote for channels, with commas between: patterns, and names of sources for all of theirs.
+
+    Raises:
+        InvalidNameError: one of them cannot describe a channel.
+    """
+    from tidzam_platform.channel_patterns import valid_channel_pattern
+    from tidzam_platform.names import is_source
+
+    words = [word.strip() for word in text.split(",")]
+    return [f"{word}:out_*" if is_source(word) else valid_channel_pattern(word) for word in words]
+
+
+def what_there_is(home: Path, patterns: Sequence[str]) -> str:
+    """Said to who waits for channels that are not there.
+
+    Raises:
+        EngineUnavailableError: no engine of this home runs.
+    """
+    from streamer.engine.rings import Directory
+
+    with Directory.open(home) as directory:
+        channels = sorted(entry["channel"] for entry in directory.read().get("slots", []))
+    there = ", ".join(channels[:_MOST_SAID]) + (", ..." if len(channels) > _MOST_SAID else "")
+    found = (
+        f"there are {there}" if channels else "the engine has no channels (./tidzam source add makes some)"
+    )
+    return f"no channel matches {', '.join(patterns)}: {found}; they are heard when they come"
+
+
 def hear_channels(patterns: Sequence[str], server: str | None, display: Display) -> None:
     """Hear the engine's channels that match ``patterns`` until Ctrl-C.
 
@@ -131,12 +163,17 @@ def hear_channels(patterns: Sequence[str], server: str | None, display: Display)
         hearer = Hearer(settings.home, chosen, take)
         hearer.set_geometry(Geometry(description.rate_hz, description.window_frames, description.hop_frames))
         hearer.start()
+        say_at_s = time.monotonic() + _NOTHING_S
         try:
             with display.shown():
                 while True:
                     try:
                         moment = moments.get(timeout=_POLL_S)
                     except queue.Empty:
+                        if time.monotonic() >= say_at_s:
+                            say_at_s = float("inf")
+                            if not hearer.status()["channels"]:
+                                remarks.print(what_there_is(settings.home, patterns), style="yellow")
                         continue
                     answers = decide(model.predict(moment.audio))
                     for key, audio, (answer, scores) in zip(moment.keys, moment.audio, answers, strict=True):

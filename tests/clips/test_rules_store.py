@@ -13,7 +13,7 @@ from tidzam_platform.catalog import Catalog
 from tidzam_platform.clips import add_rule, clips_per_class, list_rules, remove_rule
 from tidzam_platform.clips.counting import clips_per_rule
 from tidzam_platform.clips.rules import RecorderRuleSpec
-from tidzam_platform.clips.rules_store import MAX_RULES, standing_rules
+from tidzam_platform.clips.rules_store import MAX_RULES, replace_rules, standing_rules
 from tidzam_platform.clock import utc_now
 from tidzam_platform.errors import RuleError
 from tidzam_platform.store import LocalStore
@@ -45,6 +45,17 @@ def test_there_are_only_so_many(catalog: Catalog) -> None:
         rule(catalog)
     remove_rule(catalog, standing_rules(catalog)[0].id)
     rule(catalog)
+
+
+def test_rules_are_replaced_all_at_once_or_not_at_all(catalog: Catalog) -> None:
+    old, other = rule(catalog, classes="birds"), rule(catalog, classes="rain")
+    too_many = [RecorderRuleSpec.parse({"classes": f"class{number}"}) for number in range(MAX_RULES)]
+    with pytest.raises(RuleError, match=f"more than {MAX_RULES}"):
+        replace_rules(catalog, [old.id], too_many, "somebody")
+    assert [one.id for one in standing_rules(catalog)] == [old.id, other.id]
+    new = replace_rules(catalog, [old.id, 999], too_many[:2], "somebody")
+    assert [one.spec for one in standing_rules(catalog)] == [other.spec, *too_many[:2]]
+    assert [one.made_by for one in new] == ["somebody", "somebody"]
 
 
 def test_rules_are_listed_with_their_clips(catalog: Catalog, store: LocalStore, tmp_path: Path) -> None:

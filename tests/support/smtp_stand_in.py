@@ -22,7 +22,7 @@ class SmtpStandIn:
         port: on 127.0.0.1.
         mails: what was taken.
         recipients: for whom, a list for each mail.
-        answers: by command (``RCPT``, ``DATA``, ...), what is answered in place of what it would.
+        answers: by command (``RCPT``, ``DATA``, ...) or recipient, what is answered in place of what it would.
         logins: (user, password) that were tried.
         were_encrypted: for each mail whether TLS was on.
     """
@@ -105,7 +105,9 @@ class _Session(socketserver.BaseRequestHandler):
                 lines.say("235 welcome" if password == "right" else "535 no such user")
             elif command == "RCPT":
                 recipient = line.partition("<")[2].rpartition(">")[0]
-                if recipient.startswith("nobody"):
+                if recipient in stand_in.answers:
+                    lines.say(stand_in.answers[recipient])
+                elif recipient.startswith("nobody"):
                     lines.say("550 nobody of that name")
                 else:
                     recipients.append(recipient)

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tidzam_platform.catalog import Catalog
@@ -25,7 +25,7 @@ from tidzam_platform.clips.flac import FlacHead, encode_flac, read_flac_head
 from tidzam_platform.clips.metadata import ClipMetadata
 from tidzam_platform.clock import utc_now
 from tidzam_platform.crash_points import reach
-from tidzam_platform.errors import CatalogError, DecodingError, StoreError, TidzamError
+from tidzam_platform.errors import CatalogError, DecodingError, StoreError
 from tidzam_platform.files import fsync_folder, remove_leavings, sha256_of_file, write_whole
 from tidzam_platform.store import ObjectStore
 
@@ -137,10 +137,11 @@ def recover_clips(
     recovery = ClipRecovery(unfinished=remove_leavings(folder))
     for path in sorted(folder.glob("*.flac"))[:most]:
         try:
-            recovery.recorded.append(record_clip(catalog, store, path, group_s=group_s))
-        except DecodingError:
-            recovery.damaged.append(put_aside(path))
-        except (TidzamError, SQLAlchemyError, OSError) as error:
+            try:
+                recovery.recorded.append(record_clip(catalog, store, path, group_s=group_s))
+            except DecodingError:
+                recovery.damaged.append(put_aside(path))
+        except Exception as error:  # noqa: BLE001 - also what nobody foresaw: one clip must not cost the others
             recovery.failed.append(f"{path.name}: {error}")
             recovery.error = error
             if isinstance(error, CatalogError | StoreError):  # the next ones would fail as this one

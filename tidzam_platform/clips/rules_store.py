@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -55,16 +56,38 @@ def add_rule(catalog: Catalog, spec: RecorderRuleSpec, made_by: str) -> StoredRu
     Raises:
         RuleError: there are too many.
     """
+    (added,) = replace_rules(catalog, (), (spec,), made_by)
+    return added
+
+
+def replace_rules(
+    catalog: Catalog, removed: Collection[int], specs: Sequence[RecorderRuleSpec], made_by: str
+) -> list[StoredRule]:
+    """Let the rules ``removed`` stand no more and keep ``specs``, all of it or nothing; returns the new ones.
+
+    What of ``removed`` stands no more already is passed over.
+
+    Raises:
+        RuleError: there would be too many; nothing was changed.
+    """
     with catalog.session() as session:
-        standing = session.scalar(
-            select(func.count()).select_from(RecorderRule).where(RecorderRule.removed_at.is_(None))
-        )
-        if (standing or 0) >= MAX_RULES:
-            raise RuleError(f"{MAX_RULES} rules stand already: remove one with ./tidzam rule remove ID")
-        row = RecorderRule(specification=spec.as_dict(), made_by=made_by[:_MAX_NAME], made_at=utc_now())
-        session.add(row)
+        rows = session.scalars(select(RecorderRule).where(RecorderRule.removed_at.is_(None))).all()
+        going = [row for row in rows if row.id in removed]
+        if len(rows) - len(going) + len(specs) > MAX_RULES:
+            raise RuleError(
+                f"there would be more than {MAX_RULES} rules: remove one with ./tidzam rule remove ID, or name several "
+                "channels in one"
+            )
+        now = utc_now()
+        for row in going:
+            row.removed_at = now
+        new = [
+            RecorderRule(specification=spec.as_dict(), made_by=made_by[:_MAX_NAME], made_at=now)
+            for spec in specs
+        ]
+        session.add_all(new)
         session.flush()
-        return _stored(row)
+        return [_stored(row) for row in new]
 
 
 def remove_rule(catalog: Catalog, rule_id: int) -> StoredRule:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -48,7 +49,9 @@ class Alert:
     @property
     def id(self) -> str:
         """Hash of what makes it this alert: the same alert, made again after a crash, has the same."""
-        identity = f"{self.rule}|{self.channel}|{self.at.isoformat(timespec='microseconds')}|{self.ended}"
+        at = self.at.isoformat(timespec="microseconds")
+        parts = [self.rule, self.about, self.channel, at, self.ended, self.class_path, self.detections]
+        identity = json.dumps(parts)  # no text in it can look like two
         return hashlib.sha256(identity.encode()).hexdigest()[:_ID_LENGTH]
 
     def as_dict(self) -> dict[str, Any]:

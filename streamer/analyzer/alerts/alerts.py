@@ -36,8 +36,10 @@ class Alerts:
         settings: ``outputs.alerts_file`` and ``outputs.silent_s``.
         home: the data folder; when rules were told last is kept there.
         on_alert: told of each alert, in the thread that fed it or in that of the alerts; must not block.
-        on_state: told of each change of a channel's condition; must not block.
-        outputs: names of the outputs that there are, so that rules can name none else; None leaves that unlooked at.
+        on_state: told of each change of a channel's condition, and that a channel is gone; must neither block nor call
+            back.
+        outputs: names of the outputs that are enabled and tell alerts, so that rules can name none else; None leaves
+            that unlooked at.
         utc: the wall clock; quiet hours go by it.
         monotonic: the clock that silence is measured by.
 
@@ -58,6 +60,7 @@ class Alerts:
     ) -> None:
         file = settings.alerts_file
         self.rules = () if file is None else load_alert_rules(file, outputs)
+        self._nobody_tells = bool(self.rules) and outputs is not None and not outputs
         self._on_alert, self._on_state = on_alert, on_state
         self._utc, self._monotonic = utc, monotonic
         self._cooldowns = Cooldowns(home)
@@ -79,6 +82,12 @@ class Alerts:
 
     def start(self) -> None:
         """Begin to look at the microphones."""
+        if self._nobody_tells:
+            _LOG.warning(
+                "there are %d rules of alerts, and no output that is enabled tells alerts: they are events alone "
+                "(docs/outputs.md)",
+                len(self.rules),
+            )
         self._thread.start()
 
     def stop(self) -> None:
@@ -103,9 +112,13 @@ class Alerts:
             self._microphones.expect(channels, self._monotonic())
 
     def forget(self, channel: str) -> None:
-        """Its source was taken away: nobody misses it."""
+        """Its source was taken away: nobody misses it, and its state is ``gone``, once."""
         with self._lock:
-            self._microphones.forget(channel)
+            if not self._microphones.forget(channel):
+                return
+            self._conditions.pop(channel, None)
+            if self._on_state is not None:  # under the lock: no older state of it may come after this one
+                self._on_state(ChannelState(channel, Condition.GONE, self._utc()))
 
     def detection(self, detection: Detection) -> None:
         """A detection was decided, live or late; the same one again changes nothing."""
@@ -119,9 +132,9 @@ class Alerts:
         with self._lock:
             changes = self._microphones.changes(now_s, now, self._conditions)
             alerts = self._watch.look(self._microphones, now_s, now)
-        if self._on_state is not None:
-            for state in changes:
-                self._on_state(state)
+            if self._on_state is not None:
+                for state in changes:
+                    self._on_state(state)
         self._tell(alerts)
 
     def conditions(self) -> dict[str, Condition]:

@@ -17,6 +17,7 @@ class Condition(StrEnum):
     SILENT = "silent"  # nothing but exact zeros: no microphone gives that
     AWAY = "away"  # nothing comes
     CLIPPING = "clipping"
+    GONE = "gone"  # its source was taken away: nobody shall hear of it any more
 
 
 @dataclass(frozen=True, slots=True)

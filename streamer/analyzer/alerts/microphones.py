@@ -90,9 +90,9 @@ class Microphones:
             self._known.setdefault(channel, Microphone(now_s))
         self._bound()
 
-    def forget(self, channel: str) -> None:
-        """It is gone on purpose."""
-        self._known.pop(channel, None)
+    def forget(self, channel: str) -> bool:
+        """It is gone on purpose; whether it was known."""
+        return self._known.pop(channel, None) is not None
 
     def known(self) -> list[tuple[str, Microphone]]:
         """All that are known."""

@@ -100,15 +100,19 @@ def load_alert_rules(file: Path, outputs: Collection[str] | None = None) -> tupl
 
     Args:
         file: TOML.
-        outputs: names of the outputs that there are; None leaves unlooked at whom the rules name.
+        outputs: names of the outputs that are enabled and tell alerts; None leaves unlooked at whom the rules name.
 
     Raises:
-        RuleError: the file is not there, is no TOML, a rule makes no sense, or it names an output that is not there.
+        RuleError: the file is not there, is no TOML, a rule makes no sense, or it names an output that does not
+            tell alerts.
     """
     rules = read_tables(file, _TABLE, AlertRule.model_validate)
     for rule in rules:
         for name in rule.outputs:
             if outputs is not None and name not in outputs:
                 known = ", ".join(sorted(outputs)) or "none"
-                raise RuleError(f"{file}: {rule.name!r} names the output {name!r}; there are: {known}")
+                raise RuleError(
+                    f"{file}: {rule.name!r} names the output {name!r}; "
+                    f"outputs that are enabled and tell alerts: {known}"
+                )
     return rules

@@ -13,10 +13,12 @@ from typing import Any, Final
 from streamer.analyzer.asking.draining import Draining
 from streamer.analyzer.asking.generations import AskedModel, Generations
 from streamer.analyzer.asking.live_queue import LiveQueue, Ticket
+from streamer.analyzer.asking.live_streams import DO_NOT_WAIT, apart, is_live_stream
 from streamer.analyzer.asking.question import Outcome, ask
 from streamer.analyzer.asking.spans import LostWindows
 from streamer.analyzer.asking.spool import Spool
 from streamer.analyzer.asking.spool_writing import SpoolWriting
+from streamer.analyzer.loop_guard import LoopGuard
 from streamer.analyzer.windows import Heard, Moment, WindowKey
 from tidzam_platform.clock import format_utc, utc_now
 from tidzam_platform.settings import Settings
@@ -33,7 +35,9 @@ class Asker:
     """Takes moments, passes answers on in the order of the moments. Started and stopped once.
 
     A moment that the server does not take in time goes to the spool and is asked for later, in the order of writing,
-    while no live moment waits. A window is either heard, once, or told as lost, once.
+    while no live moment waits. A window is either heard, once, or told as lost, once. Windows of live streams
+    (``tidzam-livestreams``) are asked for by themselves, without the shadow, and never go to the spool: what is not
+    heard at once is lost.
 
     Args:
         client_of: the client of the model server; called by the threads, each time.
@@ -62,9 +66,15 @@ class Asker:
         self._live = LiveQueue(analyzer.max_behind_s, _MAX_LIVE_BYTES)
         self._draining = Draining(spool, self._live, self._ask_for_spooled, on_heard, self._lose)
         self._writing = SpoolWriting(spool, self._lose, self._draining.wake, _MAX_WRITING_BYTES)
+        self._guards = [LoopGuard("asking") for _ in range(analyzer.requests_at_once)]
         self._threads = [
-            threading.Thread(target=self._run, name=f"tidzam-asker-{number}", daemon=True)
-            for number in range(1, analyzer.requests_at_once + 1)
+            threading.Thread(
+                target=self._run,
+                args=(guard,),
+                name=f"tidzam-asker-{number}",
+                daemon=True,
+            )
+            for number, guard in enumerate(self._guards, start=1)
         ]
         self._lock = threading.Lock()
         self._counts = Counter(submitted=0, answered=0, to_spool=0, lost=0)
@@ -83,8 +93,9 @@ class Asker:
     def submit(self, moment: Moment) -> None:
         """Have a moment heard; never waits."""
         self._count("submitted", moment)
-        for late in self._live.put(moment):
-            self._to_spool(late)
+        for part in apart(moment):
+            for late in self._live.put(part):
+                self._to_spool(late)
 
     def server_is_back(self) -> None:
         """Somebody knows that the server answers: what waits is asked for at once."""
@@ -116,15 +127,20 @@ class Asker:
             }
 
     def counts(self) -> dict[str, int]:
-        """Counters of windows, for metrics: submitted, answered live, sent to the spool, drained from it, lost."""
-        with self._lock:
-            return {**self._counts, "drained": self._draining.drained}
+        """Counters of windows, for metrics: submitted, answered live, sent to the spool, drained from it, lost.
 
-    def _run(self) -> None:
+        ``faults`` are those of the threads that nobody foresaw.
+        """
+        faults = self._draining.faults + self._writing.faults + sum(guard.faults for guard in self._guards)
+        with self._lock:
+            return {**self._counts, "drained": self._draining.drained, "faults": faults}
+
+    def _run(self, guard: LoopGuard) -> None:
         while (ticket := self._live.take()) is not None:
-            outcome = self._asked(ticket.moment, self._live_deadline_s)
-            with self._live.in_turn(ticket):
-                self._settle(ticket, outcome)
+            with guard:
+                outcome = self._asked(ticket.moment, self._live_deadline_s)
+                with self._live.in_turn(ticket):
+                    self._settle(ticket, outcome)
 
     def _settle(self, ticket: Ticket, outcome: Outcome) -> None:
         if outcome.away:
@@ -164,10 +180,15 @@ class Asker:
             self._draining.wake()
 
     def _to_spool(self, moment: Moment) -> None:
-        if self._writing.put(moment):
-            self._count("to_spool", moment)
-        else:
-            self._lose([LostWindows(moment.keys, "the disk of the spool is too slow, or the analyzer ends")])
+        for part in apart(moment):
+            if is_live_stream(part.keys[0]):
+                self._lose([LostWindows(part.keys, DO_NOT_WAIT)])
+            elif self._writing.put(part):
+                self._count("to_spool", part)
+            else:
+                self._lose(
+                    [LostWindows(part.keys, "the disk of the spool is too slow, or the analyzer ends")]
+                )
 
     def _lose(self, lost: Sequence[LostWindows]) -> None:
         for windows in lost:

@@ -12,6 +12,7 @@ from streamer.analyzer.asking.live_queue import LiveQueue
 from streamer.analyzer.asking.question import Outcome
 from streamer.analyzer.asking.spans import LostWindows
 from streamer.analyzer.asking.spool import Spool
+from streamer.analyzer.loop_guard import LoopGuard
 from streamer.analyzer.windows import Heard, Moment
 
 # Windows a request: few, since a live moment that comes meanwhile waits until the server is through with them.
@@ -45,9 +46,15 @@ class Draining:
         self._on_heard, self._on_lost = on_heard, on_lost
         self._stop = threading.Event()
         self._wake = threading.Event()
+        self._guard = LoopGuard("asking for what waited in the spool", self._stop.wait)
         self._thread = threading.Thread(target=self._run, name="tidzam-drain", daemon=True)
         self.drained = 0
         """Windows that were heard."""
+
+    @property
+    def faults(self) -> int:
+        """Faults that nobody foresaw."""
+        return self._guard.faults
 
     def start(self) -> None:
         """Begin to work."""
@@ -67,13 +74,21 @@ class Draining:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            moment, damaged = self._spool.take(BATCH_WINDOWS)
-            if damaged:
-                self._on_lost(damaged)
-            if moment is None:
-                self._wait(_LOOK_S)
-            else:
-                self._hear(moment)
+            with self._guard:
+                self._turn()
+
+    def _turn(self) -> None:
+        moment, damaged = self._spool.take(BATCH_WINDOWS)
+        if damaged:
+            self._on_lost(damaged)
+        if moment is None:
+            self._wait(_LOOK_S)
+            return
+        try:
+            self._hear(moment)
+        except Exception as error:  # noqa: BLE001 - they must not be waited for; nor cost those that follow
+            self._guard.note(error)
+            self._give_up([LostWindows(moment.keys, "hearing them failed; see the log")])
 
     def _hear(self, moment: Moment) -> None:
         attempt = refusals = 0

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.client.routes import Key
+from serving.client.routes import Key, Route
 from serving.prediction import Prediction
 from serving.signature import ModelDescription
 
@@ -20,9 +20,14 @@ class AskedModel(Protocol):
     """What is asked: ``serving.client.ModelClient``, or what stands for it."""
 
     def predict(
-        self, audio: NDArray[np.float32], *, key: Key | None = None, deadline_s: float | None = None
+        self,
+        audio: NDArray[np.float32],
+        *,
+        route: Route | None = None,
+        key: Key | None = None,
+        deadline_s: float | None = None,
     ) -> Prediction:
-        """Judge windows, float32 ``[windows, samples]``."""
+        """Judge windows, float32 ``[windows, samples]``; by another route than the usual one where that is given."""
         ...
 
     def describe(self, version: int | None = None) -> ModelDescription:

@@ -11,9 +11,11 @@ import numpy as np
 
 from serving.audio_batch import find_unusable_row
 from serving.client.refusals import code_of, is_not_found
+from serving.client.routes import Route
 from serving.prediction import Prediction
 from serving.shadow.origins import WindowOrigin, origins_key
 from streamer.analyzer.asking.generations import AskedModel, Generations
+from streamer.analyzer.asking.live_streams import is_live_stream
 from streamer.analyzer.asking.spans import LostWindows
 from streamer.analyzer.windows import Geometry, Moment, WindowKey
 from tidzam_platform.clock import format_utc
@@ -60,7 +62,8 @@ def ask(
 ) -> Outcome:
     """Ask for a moment; afterwards the generation that answered is among ``generations``.
 
-    A window that no model can judge (NaN, not scaled) does not cost the others their answer.
+    A window that no model can judge (NaN, not scaled) does not cost the others their answer. Where a window is of live
+    streams, the shadow hears none of the moment and is told of none.
     """
     try:
         model = model_of()
@@ -82,7 +85,10 @@ def ask(
 
 
 def _answered(model: AskedModel, generations: Generations, moment: Moment, deadline_s: float) -> Outcome:
-    prediction = model.predict(moment.audio, key=_key_of(moment.keys), deadline_s=deadline_s)
+    if any(map(is_live_stream, moment.keys)):
+        prediction = model.predict(moment.audio, route=Route.in_service(), deadline_s=deadline_s)
+    else:
+        prediction = model.predict(moment.audio, key=_key_of(moment.keys), deadline_s=deadline_s)
     description = generations.learn(model, prediction.generation)
     geometry = moment.keys[0].run.geometry
     if (description.rate_hz, description.window_frames) != (geometry.rate_hz, geometry.window_frames):

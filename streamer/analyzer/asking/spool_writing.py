@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from streamer.analyzer.asking.spans import LostWindows
 from streamer.analyzer.asking.spool import Spool
+from streamer.analyzer.loop_guard import LoopGuard
 from streamer.analyzer.windows import Moment
 
 
@@ -34,7 +35,13 @@ class SpoolWriting:
         self._waiting: deque[Moment] = deque()
         self._bytes = 0
         self._ends = False
+        self._guard = LoopGuard("writing to the spool")
         self._thread = threading.Thread(target=self._run, name="tidzam-spool", daemon=True)
+
+    @property
+    def faults(self) -> int:
+        """Faults that nobody foresaw."""
+        return self._guard.faults
 
     def start(self) -> None:
         """Begin to work."""
@@ -66,9 +73,18 @@ class SpoolWriting:
                 if not self._waiting:
                     return
                 moment = self._waiting.popleft()
+            with self._guard:
+                self._write(moment)
+
+    def _write(self, moment: Moment) -> None:
+        try:
             lost = self._spool.append(moment)
+        except Exception as error:  # noqa: BLE001 - one moment must not cost all that follow
+            self._guard.note(error)
+            lost = [LostWindows(moment.keys, "writing them to the spool failed; see the log")]
+        finally:
             with self._condition:
                 self._bytes -= moment.audio.nbytes  # not before: it is in memory until it is written
-            self._on_written()
-            if lost:
-                self._on_lost(lost)
+        self._on_written()
+        if lost:
+            self._on_lost(lost)

@@ -47,6 +47,10 @@ class Chain:
         events, self._events = self._events, None
         return [] if events is None else self._detections(events.finish())
 
+    def abandon(self) -> None:
+        """A fault was met: the events that are open are lost; the chain is as new afterwards."""
+        self._events = None
+
     def take_settled(self) -> WindowSpan | None:
         """The windows from the first that waited in the spool up to now, if all that they led to is detected.
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from serving.signature import ModelDescription
 from streamer.analyzer.asking.spans import Lane, WindowSpan, index_of, lane_of
@@ -15,15 +15,19 @@ from streamer.analyzer.deciding.chain import Chain
 from streamer.analyzer.deciding.classes import Classes, EarlyAnswers, KnownClasses
 from streamer.analyzer.deciding.sequencer import Sequencer, Step
 from streamer.analyzer.deciding.stretch import HeardWindow, Stretch
+from streamer.analyzer.loop_guard import LoopGuard
 from streamer.analyzer.windows import Heard, Run, WindowKey, WindowResult
 from tidzam_platform.classifiers.decision import Answer
 from tidzam_platform.detections.detection import Detection
 from tidzam_platform.settings import DecisionSettings
 
+_T = TypeVar("_T")
+
 HELD_BYTES: Final = 64 << 20  # 128 channels with two windows a second, for ten minutes
 _MOST_BACKLOG: Final = 8  # moments; who brings more waits
 _QUIET_S: Final = 60.0  # a channel of which nothing comes for so long has its events finished
 _LOOK_S: Final = 1.0
+_PATIENCE_S: Final = 30.0  # of who brings more than is decided
 _LOG = logging.getLogger(__name__)
 
 
@@ -42,6 +46,7 @@ class Decider:
         on_detection: told of each detection.
         on_settled: told of windows that waited in the spool when all detections that they led to have been told.
         held_bytes: most memory of live windows that wait for spooled ones, about; beyond, events are cut there.
+        patience_s: how long ``heard`` waits for those before; then the windows are lost, and told by ``counts``.
     """
 
     def __init__(
@@ -53,9 +58,11 @@ class Decider:
         on_settled: Callable[[Sequence[WindowSpan]], None] = lambda _spans: None,
         *,
         held_bytes: int = HELD_BYTES,
+        patience_s: float = _PATIENCE_S,
     ) -> None:
         self._settings, self._classes = settings, KnownClasses(description_of, settings)
         self._on_results, self._on_detection, self._on_settled = on_results, on_detection, on_settled
+        self._patience_s = patience_s
         self._condition = threading.Condition()
         self._sequencer = Sequencer(held_bytes)
         self._backlog: deque[Heard] = deque()
@@ -65,6 +72,7 @@ class Decider:
         self._early: dict[Lane, EarlyAnswers] = {}
         self._counts = {"windows": 0, "late_windows": 0, "detections": 0, "lost": 0, "undecided": 0}
         self._problem = ""
+        self._guard = LoopGuard("deciding")
         self._thread = threading.Thread(target=self._run, name="tidzam-deciding", daemon=True)
 
     def start(self) -> None:
@@ -94,9 +102,18 @@ class Decider:
             self._wake_for_steps()
 
     def heard(self, heard: Heard) -> None:
-        """The model has answered; waits while there is more to decide than is good."""
+        """The model has answered; waits while there is more to decide than is good, but not for ever.
+
+        What is not taken by then is lost, and counted so.
+        """
+        end_s = time.monotonic() + self._patience_s
         with self._condition:
-            self._condition.wait_for(lambda: len(self._backlog) < _MOST_BACKLOG or self._has_ended)
+            while not self._takes_more():
+                if time.monotonic() >= end_s or not self._may_go_on():
+                    _LOG.error("%d windows are lost: nobody decides what was heard", len(heard.keys))
+                    self._lose(heard.keys)
+                    return
+                self._condition.wait_for(self._takes_more, min(_LOOK_S, self._patience_s))
             if not self._has_ended:
                 self._backlog.append(heard)
                 self._condition.notify_all()
@@ -104,9 +121,7 @@ class Decider:
     def lost(self, keys: Sequence[WindowKey], reason: str) -> None:  # noqa: ARG002 - who asks has told it
         """These windows will not be heard."""
         with self._condition:
-            self._counts["lost"] += len(keys)
-            self._sequencer.lost(keys)
-            self._wake_for_steps()
+            self._lose(keys)
 
     def end(self, run: Run, numbers: Collection[int] | None = None) -> None:
         """No more windows of a run come, on these channels or on any: its events end when all windows are decided."""
@@ -128,34 +143,58 @@ class Decider:
         """Counters, for metrics: windows told, of these late ones, detections, windows lost and undecided.
 
         ``unexpected`` windows came without having been announced, or twice; ``splits`` says how often so much was held
-        that events had to be cut.
+        that events had to be cut; ``faults`` were met by the thread, and not foreseen.
         """
         with self._condition:
             others = {"unexpected": self._sequencer.unexpected, "splits": self._sequencer.splits}
-            return {**self._counts, **others}
+            return {**self._counts, **others, "faults": self._guard.faults}
+
+    def _takes_more(self) -> bool:
+        return len(self._backlog) < _MOST_BACKLOG or self._has_ended
+
+    def _may_go_on(self) -> bool:
+        """Whether the thread works, or has not begun yet."""
+        return self._thread.ident is None or self._thread.is_alive()
+
+    def _lose(self, keys: Sequence[WindowKey]) -> None:
+        self._counts["lost"] += len(keys)
+        self._sequencer.lost(keys)
+        self._wake_for_steps()
 
     def _wake_for_steps(self) -> None:
         self._has_steps = True
         self._condition.notify_all()
 
     def _run(self) -> None:
-        while True:
-            with self._condition:
-                self._condition.wait_for(lambda: self._backlog or self._has_steps or self._ends, _LOOK_S)
-                heard = self._backlog.popleft() if self._backlog else None
-                held = [] if heard is None else self._sequencer.resolve(windows_of(heard))
-                is_last = self._ends and not self._backlog
-                if is_last:
-                    self._sequencer.end_all()
-                    self._has_ended = True
-                else:
-                    self._sequencer.end_quiet(time.monotonic() - _QUIET_S)
-                steps, unexpected = self._sequencer.take_steps(), self._sequencer.take_unexpected()
-                self._has_steps = False
-                self._condition.notify_all()
-            self._decide(steps, held, unexpected)
+        while not self._has_ended:
+            with self._guard:
+                self._turn()
+
+    def _turn(self) -> None:
+        """Decide one answer of the model, and what others have brought; the last time all that is left."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._backlog or self._has_steps or self._ends, _LOOK_S)
+            heard = self._backlog.popleft() if self._backlog else None
+            is_last = self._ends and not self._backlog
+            self._has_ended = is_last
+            self._has_steps = False
+            self._condition.notify_all()
+            held = [] if heard is None else self._resolved(heard)
             if is_last:
-                return
+                self._sequencer.end_all()
+            else:
+                self._sequencer.end_quiet(time.monotonic() - _QUIET_S)
+            steps, unexpected = self._sequencer.take_steps(), self._sequencer.take_unexpected()
+        self._decide(steps, held, unexpected)
+
+    def _resolved(self, heard: Heard) -> list[HeardWindow]:
+        """Those windows of an answer that must wait for others; an answer without sense is lost."""
+        try:
+            return self._sequencer.resolve(windows_of(heard))
+        except Exception as error:  # noqa: BLE001 - one answer must not cost those that follow
+            self._guard.note(error)
+            self._lose(heard.keys)
+            return []
 
     def _decide(
         self, steps: Sequence[Step], held: Sequence[HeardWindow], unexpected: Sequence[WindowKey]
@@ -164,29 +203,69 @@ class Decider:
         detections: list[Detection] = []
         touched: dict[Chain, None] = {}
         for step in steps:
-            chain = self._chains.get(step.stretch)
-            if chain is None:
-                chain = self._chains[step.stretch] = Chain(step.stretch.lane, self._settings)
-            touched[chain] = None
-            if step.window is None:
-                detections += chain.finish()
-                del self._chains[step.stretch]
-                self._early.pop(step.stretch.lane, None)
-            else:
-                detections += self._passed(chain, step.window, results)
-        results += self._early_results(held)
+            try:
+                self._take(step, touched, results, detections)
+            except Exception as error:  # noqa: BLE001 - one channel must not cost the others
+                self._guard.note(error)
+                self._drop(step)
+        try:
+            results += self._early_results(held)
+        except Exception as error:  # noqa: BLE001 - they are told when those before them are there
+            self._guard.note(error)
         if results:
-            self._on_results(results)
+            self._tell(self._on_results, results)
         for detection in detections:
-            self._on_detection(detection)
+            self._tell(self._on_detection, detection)
         settled = [span for chain in touched if (span := chain.take_settled()) is not None]
         settled += [WindowSpan(key.run, key.number, key.start_frame, key.start_frame) for key in unexpected]
         if settled:
-            self._on_settled(settled)
+            self._tell(self._on_settled, settled)
         with self._condition:
             self._counts["windows"] += len(results)
             self._counts["late_windows"] += sum(result.was_spooled for result in results)
             self._counts["detections"] += len(detections)
+
+    def _take(
+        self,
+        step: Step,
+        touched: dict[Chain, None],
+        results: list[WindowResult],
+        detections: list[Detection],
+    ) -> None:
+        """Do what a chain does next; adds what comes of it."""
+        chain = self._chains.get(step.stretch)
+        if chain is None:
+            chain = self._chains[step.stretch] = Chain(step.stretch.lane, self._settings)
+        touched[chain] = None
+        if step.window is not None:
+            detections += self._passed(chain, step.window, results)
+            return
+        try:
+            detections += chain.finish()
+        finally:
+            del self._chains[step.stretch]
+            self._early.pop(step.stretch.lane, None)
+
+    def _tell(self, listener: Callable[[_T], None], what: _T) -> None:
+        try:
+            listener(what)
+        except Exception as error:  # noqa: BLE001 - the others are told all the same
+            self._guard.note(error)
+
+    def _drop(self, step: Step) -> None:
+        """The chain of a step has failed: its open events are lost, its next window begins anew.
+
+        Its windows are settled all the same: what failed once would fail at each start.
+        """
+        self._early.pop(step.stretch.lane, None)
+        chain = self._chains.get(step.stretch)
+        if chain is None:
+            return
+        chain.abandon()
+        if step.window is not None:
+            chain.pass_over(index_of(step.window.key.run, step.window.key.start_frame), step.window)
+            with self._condition:
+                self._counts["undecided"] += 1
 
     def _passed(self, chain: Chain, window: HeardWindow, results: list[WindowResult]) -> list[Detection]:
         """Let a chain take a window; adds its result unless it has been told."""

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from serving.client.retries import RetryPolicy
 from streamer.analyzer.asking.spans import WindowSpan
+from streamer.analyzer.loop_guard import LoopGuard
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.crash_points import reach
 from tidzam_platform.detections.detection import Detection
@@ -51,6 +52,7 @@ class DetectionStore:
         self._ends = threading.Event()
         self._counts = {"stored": 0, "known": 0, "dropped": 0, "refused": 0, "failures": 0}
         self._problem = ""
+        self._guard = LoopGuard("storing detections", self._ends.wait)
         self._thread = threading.Thread(target=self._run, name="tidzam-detections", daemon=True)
 
     def start(self) -> None:
@@ -89,9 +91,9 @@ class DetectionStore:
             return {"waiting": self._waiting_detections, "problem": self._problem}
 
     def counts(self) -> dict[str, int]:
-        """Counters of detections: stored, known already, dropped, refused by the catalog; and failed attempts."""
+        """Counters of detections: stored, known already, dropped, refused by the catalog; failed attempts, faults."""
         with self._condition:
-            return dict(self._counts)
+            return {**self._counts, "faults": self._guard.faults}
 
     def _drop_oldest(self) -> None:
         kept: list[tuple[WindowSpan, ...]] = []
@@ -105,23 +107,30 @@ class DetectionStore:
         self._waiting.extendleft(reversed(kept))
 
     def _run(self) -> None:
-        while True:
-            with self._condition:
-                self._condition.wait_for(lambda: bool(self._waiting) or self._ends.is_set())
-                if not self._waiting:
-                    return
-            self._ends.wait(_GATHER_S)
-            with self._condition:
-                batch = [self._waiting.popleft() for _ in range(min(_MOST_AT_ONCE, len(self._waiting)))]
-            detections = [item for item in batch if isinstance(item, Detection)]
-            if not self._is_stored(detections):
-                return
-            reach("analyzer.detections.stored")
-            with self._condition:
-                self._waiting_detections -= len(detections)
-            settled = [span for item in batch if not isinstance(item, Detection) for span in item]
-            if settled:
-                self._on_stored(settled)
+        goes_on = True
+        while goes_on:
+            with self._guard:
+                goes_on = self._turn()
+
+    def _turn(self) -> bool:
+        """Store a batch; False when all is done, or cannot be."""
+        with self._condition:
+            self._condition.wait_for(lambda: bool(self._waiting) or self._ends.is_set())
+            if not self._waiting:
+                return False
+        self._ends.wait(_GATHER_S)
+        with self._condition:
+            batch = [self._waiting.popleft() for _ in range(min(_MOST_AT_ONCE, len(self._waiting)))]
+        detections = [item for item in batch if isinstance(item, Detection)]
+        if not self._is_stored(detections):
+            return False
+        reach("analyzer.detections.stored")
+        with self._condition:
+            self._waiting_detections -= len(detections)
+        settled = [span for item in batch if not isinstance(item, Detection) for span in item]
+        if settled:
+            self._on_stored(settled)
+        return True
 
     def _is_stored(self, detections: Sequence[Detection]) -> bool:
         """Store them, however often it takes; False if we must end before."""
@@ -134,7 +143,9 @@ class DetectionStore:
                 self._note(f"detections wait: {error}")
                 if self._ends.wait(_BACK_OFF.delay_s(attempt)):
                     return self._is_stored_at_last(detections)
-            except SQLAlchemyError as error:
+            except Exception as error:  # noqa: BLE001 - also what nobody foresaw: one of them must not cost the rest
+                if not isinstance(error, SQLAlchemyError):
+                    self._guard.note(error)
                 self._store_one_by_one(detections, error)
                 return True
             else:
@@ -146,17 +157,17 @@ class DetectionStore:
         """We end: one attempt more."""
         try:
             self._note_stored(self._live.add(detections), len(detections))
-        except (CatalogError, SQLAlchemyError) as error:
+        except Exception as error:  # noqa: BLE001 - the process ends
             self._note(f"{len(detections)} detections are not stored: {error}")
             return False
         return True
 
-    def _store_one_by_one(self, detections: Sequence[Detection], error: SQLAlchemyError) -> None:
+    def _store_one_by_one(self, detections: Sequence[Detection], error: Exception) -> None:
         """The catalog is there and does not take all of them: one that it refuses must not keep the others."""
         for detection in detections:
             try:
                 self._note_stored(self._live.add([detection]), 1)
-            except (CatalogError, SQLAlchemyError):
+            except Exception:  # noqa: BLE001 - told below
                 with self._condition:
                     self._counts["refused"] += 1
         _LOG.error("the catalog refused detections: %s", " ".join(str(error).split())[:500])

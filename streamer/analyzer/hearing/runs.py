@@ -13,6 +13,7 @@ from streamer.analyzer.hearing.resampling import Resampled, ToModelRate, engine_
 from streamer.analyzer.hearing.tally import Tally
 from streamer.analyzer.hearing.timeline import Timeline
 from streamer.analyzer.windows import Geometry, Run
+from streamer.engine.reserved_names import LIVE_STREAMS
 from streamer.engine.rings import ENGINE_RATE_HZ, Anchor, utc_ns_after
 from tidzam_platform.audio.blocks import Samples
 
@@ -23,7 +24,7 @@ class Outlets:
 
     Attributes:
         moments: gathers windows.
-        history: keeps samples; None if nobody wants them.
+        history: keeps samples, but for those of live streams; None if nobody wants them.
         tally: counts.
         on_run_end: told of each run that has ended, and for which channels, after its last window.
         monotonic: seconds.
@@ -140,7 +141,7 @@ class RunFollower:
         assert self._cutter is not None  # noqa: S101
         outlets = self._outlets
         self._next = piece.frame + piece.samples.shape[1]
-        if outlets.history is not None:
+        if outlets.history is not None and self._source != LIVE_STREAMS:  # what people send is not kept
             outlets.history.append(
                 self._source, self._numbers, piece.anchor.utc_ns, piece.frame, piece.samples
             )

@@ -45,8 +45,9 @@ def is_disk_full(error: BaseException | None) -> bool:
 class DiskWatch:
     """Free space of the folders that clips go to. For any thread.
 
-    An alarm begins when less than the reserve is free, when a write failed for want of space, or when clips have
-    reached their quota; it ends when there is room again, a tenth of the reserve more than it asks for. Both are told.
+    An alarm begins when less than the reserve is free, when nobody knows how much is, when a write failed for want of
+    space, or when clips have reached their quota; it ends when there is room again, a tenth of the reserve more than it
+    asks for. Both are told.
 
     Args:
         folders: that exist.
@@ -69,7 +70,8 @@ class DiskWatch:
         self.reserve_bytes = max(reserve_bytes, LEAST_FREE_BYTES)
         self._lock = threading.Lock()
         self._looked_s = float("-inf")
-        self._free = self.reserve_bytes
+        self._free: int | None = self.reserve_bytes  # None: nobody knows
+        self._unknown = ""
         self._needed_bytes = 0  # of what had no room beside the reserve
         self._write_failed = ""
         self._over_quota = ""
@@ -82,20 +84,22 @@ class DiskWatch:
         """Whether there is no room, or there was none a moment ago."""
         return bool(self._reason)
 
-    def look(self, *, at_once: bool = False) -> int:
-        """Measure, if the last time was long ago; returns the bytes that are free."""
+    def look(self, *, at_once: bool = False) -> int | None:
+        """Measure, if the last time was long ago; returns the bytes that are free, None if that is not known."""
         now_s = time.monotonic()
         if at_once or now_s - self._looked_s >= LOOK_S:
             self._looked_s = now_s
-            self._free = min(map(self._free_of, self._folders))
+            self._measure_all()
             self._judge()
         return self._free
 
     def has_room(self, more_bytes: int) -> bool:
-        """Whether ``more_bytes`` can be written and the reserve stays; if not, that is an alarm."""
-        if self.look(at_once=True) - more_bytes >= self.reserve_bytes:
+        """Whether ``more_bytes`` can be written and the reserve stays; if not, or if nobody knows, that is an alarm."""
+        free = self.look(at_once=True)
+        if free is not None and free - more_bytes >= self.reserve_bytes:
             return True
-        self._needed_bytes = more_bytes
+        if free is not None:
+            self._needed_bytes = more_bytes
         self._judge()
         return False
 
@@ -120,31 +124,32 @@ class DiskWatch:
             self._judge()
 
     def status(self) -> dict[str, Any]:
-        """For people."""
+        """For people; ``free_mb`` is None where nobody knows it."""
+        free = self._free
         return {
             "is_full": self.is_alarmed,
             "reason": self._reason,
             "since": None if self._since is None else format_utc(self._since),
-            "free_mb": self._free // _MB,
+            "free_mb": None if free is None else free // _MB,
             "reserve_mb": self.reserve_bytes // _MB,
         }
 
-    def _free_of(self, folder: Path) -> int:
-        try:
-            return self._measure(folder)
-        except OSError as error:
-            _LOG.warning("the free space of %s is not known: %s", folder, error)
-            return 0
+    def _measure_all(self) -> None:
+        unknown, free = "", []
+        for folder in self._folders:
+            try:
+                free.append(self._measure(folder))
+            except OSError as error:
+                unknown = f"the free space of {folder} is not known: {error.strerror or error}"
+        self._unknown, self._free = unknown, None if unknown else min(free)
 
     def _judge(self) -> None:
         with self._lock:
             least = self.reserve_bytes + self._needed_bytes
             least = round(least * (1 + _HYSTERESIS)) if self._reason else least
-            low = (
-                ""
-                if self._free >= least
-                else (f"{self._free / _MB:.0f} MB are free, clips leave {self.reserve_bytes / _MB:.0f} MB")
-            )
+            free, low = self._free, self._unknown
+            if free is not None and free < least:
+                low = f"{free / _MB:.0f} MB are free, clips leave {self.reserve_bytes / _MB:.0f} MB"
             reason = self._write_failed or self._over_quota or low
             begins, ends = bool(reason and not self._reason), bool(self._reason and not reason)
             self._reason = reason

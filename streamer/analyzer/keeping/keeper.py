@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -16,13 +17,14 @@ from streamer.analyzer.keeping.finishing import BUSY, NO_ROOM, ClipFinisher
 from streamer.analyzer.keeping.heard_windows import HeardWindows
 from streamer.analyzer.keeping.ledger import Ledger
 from streamer.analyzer.keeping.making_room import RoomMaker
-from streamer.analyzer.keeping.matching import RuleBook
+from streamer.analyzer.keeping.matching import RuleBook, names_nothing
 from streamer.analyzer.keeping.memory import KeepsAudio, give_memory
 from streamer.analyzer.keeping.near_duplicates import NearDuplicates
 from streamer.analyzer.keeping.rule_reader import RuleReader
 from streamer.analyzer.keeping.selection import Selector
 from streamer.analyzer.keeping.waiting import VERDICT_PATIENCE_S, AudioSource, WaitingClips
 from streamer.analyzer.keeping.writer import ClipWriter
+from streamer.analyzer.loop_guard import LoopGuard
 from streamer.analyzer.windows import WindowResult
 from tidzam_platform.clips.rules import MAX_LENGTH_S
 from tidzam_platform.clips.rules_store import StoredRule
@@ -33,6 +35,7 @@ MAX_INBOX: Final = 20_000  # results that wait: many seconds of hundreds of chan
 SPOOL: Final = "spool/clips"  # of the home
 _LOOK_S: Final = 0.1
 _MB: Final = 1_000_000
+_LOG = logging.getLogger(__name__)
 
 
 class History(AudioSource, KeepsAudio, Protocol):
@@ -78,6 +81,7 @@ class ClipKeeper:
         self._disagreements = Disagreements()
         self._rules: tuple[StoredRule, ...] = ()
         self._refused: dict[int, str] = {}
+        self._problems: dict[int, str] = {}
         self._thresholds: Mapping[str, float] = {}
         self._book = RuleBook()
         self._arrived = threading.Condition()
@@ -87,6 +91,7 @@ class ClipKeeper:
         self._counts = Counter[str]()
         self._stopping = threading.Event()
         self._rules_known = threading.Event()
+        self._guard = LoopGuard("keeping clips", self._stopping.wait)
         self._thread = threading.Thread(target=self._run, name="tidzam-clip-keeper", daemon=True)
 
     def start(self) -> None:
@@ -139,7 +144,7 @@ class ClipKeeper:
 
     def status(self) -> dict[str, Any]:
         """For people."""
-        kept, refused = self._ledger.rules(), self._refused
+        kept, refused, problems = self._ledger.rules(), self._refused, self._problems
         return {
             "is_running": self._thread.is_alive() and self._writer.is_running and self._reader.is_running,
             "rules": [
@@ -147,6 +152,7 @@ class ClipKeeper:
                     "id": rule.id,
                     "clips": kept.get(rule.id, 0),
                     **({"refused": refused[rule.id]} if rule.id in refused else {}),
+                    **({"problem": problems[rule.id]} if rule.id in problems else {}),
                 }
                 for rule in self._rules
             ],
@@ -167,6 +173,7 @@ class ClipKeeper:
             "held_bytes": self._waiting.held_bytes + self._near.memory_bytes,
             "rule_failures": self._reader.failures,
             "disk_alarms": self._disk.alarms,
+            "faults": self._guard.faults + self._writer.faults + self._reader.faults,
             **self._writer.counts(),
         }
 
@@ -185,24 +192,54 @@ class ClipKeeper:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            with self._arrived:
-                if not self._inbox and self._new_rules is None:
-                    self._arrived.wait(_LOOK_S)
-                items, self._inbox = self._inbox, deque()
-                rules, self._new_rules = self._new_rules, None
-                thresholds, self._new_thresholds = self._new_thresholds, None
-            if rules is not None or thresholds is not None:
-                self._follow(rules, thresholds)
-            for item in items:
-                if isinstance(item, WindowResult):
-                    self._take(item)
-                elif (result := self._disagreements.result_of(item)) is not None:
-                    self._choose(result, item.class_path, asks_canary=True)
-            for settled in self._waiting.settled(time.monotonic()):
-                self._finisher.finish(settled)
-            self._disk.look()
+            with self._guard:
+                self._turn()
         for chosen in self._waiting.give_up_all():
-            self._selector.give_up(chosen)
+            with self._guard:
+                self._selector.give_up(chosen)
+
+    def _turn(self) -> None:
+        with self._arrived:
+            if not self._inbox and self._new_rules is None:
+                self._arrived.wait(_LOOK_S)
+            items, self._inbox = self._inbox, deque()
+            rules, self._new_rules = self._new_rules, None
+            thresholds, self._new_thresholds = self._new_thresholds, None
+        if rules is not None or thresholds is not None:
+            self._follow_or_keep_nothing(rules, thresholds)
+        for item in items:
+            try:
+                self._hear(item)
+            except Exception as error:  # noqa: BLE001 - one window must not cost those that follow
+                self._guard.note(error)
+        for settled in self._waiting.settled(time.monotonic()):
+            try:
+                self._finisher.finish(settled)
+            except Exception as error:  # noqa: BLE001 - nor one clip
+                self._guard.note(error)
+        self._disk.look()
+
+    def _hear(self, item: WindowResult | Disagreement) -> None:
+        if isinstance(item, WindowResult):
+            self._take(item)
+        elif (result := self._disagreements.result_of(item)) is not None:
+            self._choose(result, item.class_path, asks_canary=True)
+
+    def _follow_or_keep_nothing(
+        self, rules: tuple[StoredRule, ...] | None, thresholds: Mapping[str, float] | None
+    ) -> None:
+        """Follow; what cannot be followed is tried again, and no clip is kept until then: it may forbid."""
+        try:
+            self._follow(rules, thresholds)
+        except Exception as error:  # noqa: BLE001 - said and counted
+            self._guard.note(error)
+            self._book = RuleBook()
+            for chosen in self._waiting.give_up_all():
+                self._selector.give_up(chosen)
+            with self._arrived:
+                self._new_rules = rules if self._new_rules is None else self._new_rules
+                self._new_thresholds = thresholds if self._new_thresholds is None else self._new_thresholds
+            self._stopping.wait(_LOOK_S)
 
     def _follow(self, rules: Sequence[StoredRule] | None, thresholds: Mapping[str, float] | None) -> None:
         """Other rules, or another generation's thresholds, from now on."""
@@ -215,11 +252,27 @@ class ClipKeeper:
         self._book = RuleBook(
             [rule for rule in self._rules if rule.id not in self._refused], self._thresholds
         )
+        self._note_problems()
         if self._book.forbidding != before or (before and others):
             self._heard.clear()
             self._waiting.guard(lambda channel: bool(self._book.of(channel).forbidding))
         if rules is not None:
             self._rules_known.set()
+
+    def _note_problems(self) -> None:
+        """Rules that forbid what the generation in service has no class for: their channels give no clips."""
+        problems = {}
+        for rule in self._book.forbidding if self._thresholds else ():
+            if names_nothing(rule.spec, self._thresholds):
+                problems[rule.id] = (
+                    f"the generation in service has no class {' or '.join(rule.spec.classes)}, so nobody can tell "
+                    f"whether it is heard: no clips are kept of {', '.join(rule.spec.channels)} until one has it; "
+                    "name one of its classes, or remove the rule"
+                )
+        for rule_id, problem in problems.items():
+            if self._problems.get(rule_id) != problem:
+                _LOG.error("rule %d: %s", rule_id, problem)
+        self._problems = problems
 
     def _take(self, result: WindowResult) -> None:
         self._counts["results"] += 1

@@ -44,8 +44,13 @@ class Spare:
             os.close(handle)
 
     def give(self) -> None:
-        """Give it to whoever writes next."""
-        os.truncate(self._path, 0)
+        """Give it to whoever writes next; if somebody has deleted it, its space is free already."""
+        try:
+            os.truncate(self._path, 0)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            _LOG.warning("%s cannot be emptied: %s", self._path, error.strerror or error)
 
 
 class RoomMaker:
@@ -116,9 +121,12 @@ class RoomMaker:
             self._spare.fill()
 
     def _lacking(self, more_bytes: int) -> int:
-        """Bytes that must become free."""
+        """Bytes that must become free; none while nobody knows how many are: clips never go for a guess."""
+        free = self._disk.look(at_once=True)
+        if free is None:
+            return 0
         margin = round(MARGIN * self._disk.reserve_bytes) if self._disk.is_alarmed else 0
-        on_disk = self._disk.reserve_bytes + margin + more_bytes - self._disk.look(at_once=True)
+        on_disk = self._disk.reserve_bytes + margin + more_bytes - free
         return max(on_disk, self._over_quota(more_bytes))
 
     def _over_quota(self, more_bytes: int) -> int:

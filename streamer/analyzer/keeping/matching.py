@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from streamer.analyzer.windows import WindowResult
 from tidzam_platform.clips.rules import EVERYTHING, FORBIDDEN_SCORE, RecorderRuleSpec
 from tidzam_platform.clips.rules_store import StoredRule
-from tidzam_platform.labels.class_paths import NO_SIGNAL, is_within, parent
+from tidzam_platform.labels.class_paths import NO_SIGNAL, UNKNOWN, is_within, parent
 
 _NO_COLUMNS: Final = np.array([], np.int64)
 
@@ -82,7 +82,8 @@ class ForbidMatcher:
     """One rule that forbids. For one thread.
 
     A class counts as heard if it is the answer, or if its score reaches the rule's lower end; where the rule names
-    none, 0.3 or the class's own threshold, whichever is lower.
+    none, 0.3 or the class's own threshold, whichever is lower. Where the generation has none of its classes nobody can
+    tell: each window counts as one that holds it.
     """
 
     def __init__(self, rule: StoredRule, thresholds: Mapping[str, float]) -> None:
@@ -91,6 +92,7 @@ class ForbidMatcher:
         self._paths: tuple[str, ...] = ()
         self._columns = _NO_COLUMNS
         self._bounds = np.array([], np.float32)
+        self._is_deaf = False
 
     def hears(self, result: WindowResult) -> bool:
         """Whether the window holds what must not be kept."""
@@ -101,11 +103,12 @@ class ForbidMatcher:
         if result.paths is not self._paths:
             self._learn(result.paths)
         # What is no number is not known to be low.
-        return bool(np.any(~(result.scores[self._columns] < self._bounds)))
+        return self._is_deaf or bool(np.any(~(result.scores[self._columns] < self._bounds)))
 
     def _learn(self, paths: tuple[str, ...]) -> None:
         self._paths = paths
         self._columns = _columns(self._spec, paths)
+        self._is_deaf = names_nothing(self._spec, paths)
         self._bounds = np.array([self._bound(paths[at]) for at in self._columns], np.float32)
 
     def _bound(self, path: str) -> float:
@@ -162,6 +165,11 @@ class RuleBook:
                 tuple(ForbidMatcher(rule, self._thresholds) for rule in concerned if rule.spec.forbid),
             )
         return known
+
+
+def names_nothing(spec: RecorderRuleSpec, paths: Iterable[str]) -> bool:
+    """Whether a rule names neither one of these classes nor what every generation may answer."""
+    return not any(spec.names_class(path) for path in (*paths, UNKNOWN, NO_SIGNAL))
 
 
 def _columns(spec: RecorderRuleSpec, paths: tuple[str, ...]) -> NDArray[np.int64]:

@@ -15,19 +15,20 @@ MAX_BYTES: Final = 16 << 20  # of all
 class NearDuplicates:
     """Remembers embeddings of kept sounds by channel and class, in bounded memory. For one thread.
 
-    Embeddings of different generations have nothing to do with each other. Nothing is remembered across a restart.
+    Embeddings of different generations have nothing to do with each other, nor have those of different lengths: another
+    server numbers its generations anew. Nothing is remembered across a restart.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._known: OrderedDict[tuple[str, str, int], list[NDArray[np.float32]]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str, int, int], list[NDArray[np.float32]]] = OrderedDict()
 
     def distance(
         self, channel: str, class_path: str, generation: int, embedding: NDArray[np.float32]
     ) -> float:
         """Least cosine distance to a kept sound, 0 to 2; infinite where there is none."""
-        kept = self._known.get((channel, class_path, generation))
+        kept = self._known.get((channel, class_path, generation, len(embedding)))
         if not kept:
             return float("inf")
         return float(1.0 - (np.stack(kept) @ _direction(embedding)).max())
@@ -36,7 +37,7 @@ class NearDuplicates:
         self, channel: str, class_path: str, generation: int, embedding: NDArray[np.float32]
     ) -> None:
         """A sound is kept."""
-        key = (channel, class_path, generation)
+        key = (channel, class_path, generation, len(embedding))
         kept = self._known.setdefault(key, [])
         self._known.move_to_end(key)
         direction = _direction(embedding)

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from streamer.analyzer.keeping.ledger import Ledger
+from streamer.analyzer.loop_guard import LoopGuard
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.clips.counting import clips_per_class, clips_per_rule
 from tidzam_platform.clips.rules_store import StoredRule, standing_rules
@@ -47,11 +48,17 @@ class RuleReader:
         self._stopping = threading.Event()
         self.failures = 0
         self.problem = ""
+        self._guard = LoopGuard("reading the rules of clips", self._stopping.wait)
         self._thread = threading.Thread(target=self._run, name="tidzam-clip-rules", daemon=True)
 
     def start(self) -> None:
         """Begin to read."""
         self._thread.start()
+
+    @property
+    def faults(self) -> int:
+        """Faults that nobody foresaw."""
+        return self._guard.faults
 
     @property
     def is_running(self) -> bool:
@@ -67,13 +74,14 @@ class RuleReader:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            try:
-                self._read()
-                self.problem = ""
-            except (TidzamError, SQLAlchemyError) as error:
-                self.failures += 1
-                self.problem = f"the rules cannot be read, those of before hold: {error}"
-                _LOG.warning("%s", self.problem)
+            with self._guard:
+                try:
+                    self._read()
+                    self.problem = ""
+                except (TidzamError, SQLAlchemyError) as error:
+                    self.failures += 1
+                    self.problem = f"the rules cannot be read, those of before hold: {error}"
+                    _LOG.warning("%s", self.problem)
             self._stopping.wait(RULES_S)
 
     def _read(self) -> None:

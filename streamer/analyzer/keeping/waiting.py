@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -22,6 +23,8 @@ MAX_HELD_BYTES: Final = 64 << 20  # of audio that waits for a verdict
 FORBIDDEN: Final = "forbidden"
 UNHEARD: Final = "unheard"
 NO_AUDIO: Final = "no_audio"
+FAULT: Final = "fault"
+_LOG = logging.getLogger(__name__)
 
 
 class AudioSource(Protocol):
@@ -87,7 +90,11 @@ class WaitingClips:
         """Those that wait no more."""
         left, settled = [], []
         for clip in self._waiting:
-            found = self._look(clip, now_s)
+            try:
+                found = self._look(clip, now_s)
+            except Exception:  # noqa: BLE001 - the others wait behind it
+                _LOG.exception("a clip of %s is given up after a fault", clip.chosen.result.key.channel)
+                found = Settled(clip.chosen, clip.span, None, FAULT)
             if found is None:
                 left.append(clip)
                 continue

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from streamer.analyzer.keeping.disk_watch import DiskWatch, is_disk_full
 from streamer.analyzer.keeping.ledger import Ledger
 from streamer.analyzer.keeping.making_room import RoomMaker
+from streamer.analyzer.loop_guard import LoopGuard
 from tidzam_platform.clips.metadata import ClipMetadata
 from tidzam_platform.clips.recording_clips import (
     RecordedClip,
@@ -95,11 +96,17 @@ class ClipWriter:
             "failed": 0,
             "record_failures": 0,
         }
+        self._guard = LoopGuard("writing clips", self._stopping.wait)
         self._thread = threading.Thread(target=self._run, name="tidzam-clip-writer", daemon=True)
 
     def start(self) -> None:
         """Begin to work."""
         self._thread.start()
+
+    @property
+    def faults(self) -> int:
+        """Faults that nobody foresaw."""
+        return self._guard.faults
 
     @property
     def is_running(self) -> bool:
@@ -144,13 +151,24 @@ class ClipWriter:
         return {"accepts": self.accepts, "problem": self.problem or self._room.problem}
 
     def _run(self) -> None:
-        while True:
-            self._keep_house()
-            job = self._next()
-            if job is not None:
-                self._write(job)
-            elif self._stopping.is_set():
-                return
+        goes_on = True
+        while goes_on:
+            with self._guard:
+                self._keep_house()
+            with self._guard:
+                goes_on = self._turn()
+
+    def _turn(self) -> bool:
+        """Write a clip, if one waits; False at the end."""
+        job = self._next()
+        if job is None:
+            return not self._stopping.is_set()
+        try:
+            self._write(job)
+        except Exception as error:  # noqa: BLE001 - one clip must not cost those that follow
+            self._guard.note(error)
+            self._give_up(job, f"a clip is lost by a fault, see the log: {error}")
+        return True
 
     def _next(self) -> ClipJob | None:
         with self._condition:
@@ -188,10 +206,22 @@ class ClipWriter:
             self._spooled -= 1
             self.problem = ""
         except DecodingError as error:
-            self._damaged(put_aside(path), error)
-            self._spooled -= 1
-        except (TidzamError, SQLAlchemyError, OSError) as error:
+            self._put_aside(path, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is: the clip is in the spool, and tried again
+            if not isinstance(error, TidzamError | SQLAlchemyError | OSError):
+                self._guard.note(error)
             self._record_failed(error)
+
+    def _put_aside(self, path: Path, why: DecodingError) -> None:
+        try:
+            damaged = put_aside(path)
+        except (
+            OSError
+        ) as error:  # on a full disk there is no room for a folder: it stays where it is meanwhile
+            self._record_failed(error)
+            return
+        self._damaged(damaged, why)
+        self._spooled -= 1
 
     def _spool(self, data: bytes) -> Path | None:
         """Where the clip lies now; None if there is no room for it."""

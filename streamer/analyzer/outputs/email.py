@@ -7,7 +7,9 @@ import logging
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -30,6 +32,7 @@ _PORTS: Final = {"tls": 465, "starttls": 587, "none": 25}
 _FOR_GOOD: Final = range(500, 600)  # RFC 5321 section 4.2.1
 _READY: Final = 220
 _MAX_SAID: Final = 200  # of what a server says, in a message of ours
+_PATIENCE_S: Final = 3600.0  # with recipients put off while others have the mail: later mail waits for them
 
 MailAddress = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.\[\]:-]+$", max_length=254)
@@ -99,28 +102,79 @@ class _Smtp(smtplib.SMTP):
         return self._connected
 
 
-class Email(Output):
-    """Sends through one server; a connection a mail."""
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """Who has not got the mail of a message yet, since when that is tried, and whether anybody has got it."""
 
-    def __init__(self, specification: EmailSpecification, reach: Reach) -> None:
+    message_id: str
+    recipients: tuple[str, ...]
+    since_s: float
+    somebody_has_it: bool = False
+
+
+class Email(Output):
+    """Sends through one server; a connection a mail. ``monotonic`` is the clock that patience goes by, s."""
+
+    def __init__(
+        self,
+        specification: EmailSpecification,
+        reach: Reach,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(reach)
         self._specification = specification
+        self._monotonic = monotonic
+        self._owed: _Owed | None = None
 
     def deliver(self, messages: Sequence[Message]) -> int:
-        """Send one mail. Those of several recipients that are refused for good are left out."""
+        """Send one mail. Those of several recipients that are refused for good are left out.
+
+        Where some are put off (4xx) it raises OutputError, and the next try of the same message goes to them alone;
+        an hour after the first try they are left out, too, if others have got the mail.
+        """
         message = messages[0]
         mail = self._mail(message)
-        specification = self._specification
+        owed = self._owed
+        if owed is None or owed.message_id != message.id:
+            owed = _Owed(message.id, self._specification.recipients, self._monotonic())
         with self._connected() as smtp, self._errors(about_mail=True):
-            refused = smtp.send_message(mail, specification.sender, list(specification.recipients))
-        for recipient, answer in refused.items():
-            _LOG.warning("%s: %s does not get mail: %s", specification.name, recipient, _said(answer))
+            try:
+                refused = smtp.send_message(mail, self._specification.sender, list(owed.recipients))
+                left = _still_owed(owed, refused, were_taken=True)
+            except smtplib.SMTPRecipientsRefused as error:
+                refused = error.recipients
+                left = _still_owed(owed, refused, were_taken=False)
+                if not left.somebody_has_it:  # so it is the mail itself that is put off or refused
+                    self._owed = left if left.recipients else None
+                    self._say_who_is_left_out(refused, left if left.recipients else owed)
+                    raise
+        if left.recipients and self._monotonic() - owed.since_s < _PATIENCE_S:
+            self._owed = left
+            self._say_who_is_left_out(refused, left)
+            raise OutputError(self._put_off(left, refused))
+        self._owed = None
+        self._say_who_is_left_out(refused, replace(left, recipients=()))
         return 1
+
+    def _say_who_is_left_out(self, refused: Mapping[str, tuple[int, bytes]], left: _Owed) -> None:
+        for recipient, answer in refused.items():
+            if recipient not in left.recipients:
+                _LOG.warning(
+                    "%s: %s does not get mail: %s", self._specification.name, recipient, _said(answer)
+                )
 
     def try_out(self, message: Message) -> str:
         """Send a mail."""
         self.deliver([message])
         return f"the server took a mail for {', '.join(self._specification.recipients)}"
+
+    def _put_off(self, left: _Owed, refused: Mapping[str, tuple[int, bytes]]) -> str:
+        who = ", ".join(left.recipients)
+        answer = next(refused[one] for one in left.recipients if one in refused)
+        return (
+            f"the mail server {self._specification.address} puts off {who}, not the others: {_said(answer)}"
+        )
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[_Smtp]:
@@ -194,6 +248,16 @@ class Email(Output):
         lines = [f"{name}: {value}" for name, value in content.items() if value not in (None, "", [])]
         mail.set_content("\n".join([title, "", *lines, ""]))
         return mail
+
+
+def _still_owed(owed: _Owed, refused: Mapping[str, tuple[int, bytes]], *, were_taken: bool) -> _Owed:
+    """Who is still owed the mail; those not in ``refused`` have it, or were not asked unless ``were_taken``."""
+    left = tuple(
+        one
+        for one in owed.recipients
+        if (refused[one][0] not in _FOR_GOOD if one in refused else not were_taken)
+    )
+    return replace(owed, recipients=left, somebody_has_it=owed.somebody_has_it or were_taken)
 
 
 def _title(message: Message) -> str:

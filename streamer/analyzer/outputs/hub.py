@@ -62,8 +62,14 @@ class Outputs:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of all outputs, as rules of alerts may name them."""
+        """Of all outputs."""
         return tuple(line.specification.name for line in self._lines)
+
+    @property
+    def names_for_alerts(self) -> tuple[str, ...]:
+        """Of those that are enabled and tell alerts: rules of alerts may name them."""
+        specifications = [line.specification for line in self._lines]
+        return tuple(one.name for one in specifications if one.enabled and "alert" in one.told)
 
     def start(self) -> None:
         """Begin to tell, first what still waits in the queues."""

@@ -7,12 +7,14 @@ from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from streamer.analyzer.alerts.channel_state import Condition
 from streamer.analyzer.outputs.message import Kind, Message
 from streamer.analyzer.outputs.mqtt_topics import Publication, Topics
 from streamer.analyzer.outputs.output import Output
 from streamer.analyzer.outputs.reach import Reach
 from streamer.analyzer.outputs.secret import Secret
 from streamer.analyzer.outputs.specification import Host, OutputSpecification
+from tidzam_platform.channel_patterns import matches_channel
 from tidzam_platform.errors import OutputError
 from tidzam_platform.operations.ports import join_address
 
@@ -49,6 +51,11 @@ class MqttSpecification(OutputSpecification):
     home_assistant: bool = False
     discovery_prefix: str = Field("homeassistant", pattern=_TOPIC, max_length=100)
     client_id: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,60}$")
+
+    def concerns(self, message: Message) -> bool:
+        """As of all outputs; and a channel that is gone concerns it whatever it tells: something of it is retained."""
+        is_gone = message.kind == "state" and message.content["condition"] == Condition.GONE
+        return super().concerns(message) or (is_gone and matches_channel(message.channel, self.channels))
 
     @property
     def target(self) -> str:

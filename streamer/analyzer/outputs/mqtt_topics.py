@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from streamer.analyzer.alerts.channel_state import Condition
 from streamer.analyzer.outputs.message import Message
 from tidzam_platform.names import split_channel
 
@@ -28,7 +29,9 @@ class Publication:
 class Topics:
     """What each message becomes.
 
-    What is retained is remembered, because a broker may lose it: ``kept`` is published with each new connection.
+    What is retained is remembered, because a broker may lose it: ``kept`` is published with each new connection. Of a
+    channel that is gone all that is retained is taken back (an empty payload does that: MQTT 3.1.1, 3.3.1.3), until it
+    has a state again or is heard anew; detections of before may still come late, and retain nothing.
 
     Args:
         prefix: what all topics begin with.
@@ -39,6 +42,7 @@ class Topics:
         self._prefix, self._discovery = prefix, discovery
         self._kept: dict[str, Publication] = {}
         self._last_start: dict[str, str] = {}
+        self._gone: dict[str, str] = {}  # by channel: since when
 
     @property
     def status(self) -> str:
@@ -53,10 +57,15 @@ class Topics:
             return
         source, number = split_channel(message.channel)
         base = f"{self._prefix}/{source}/{number}"
-        if self._discovery is not None:
-            for one in _configurations(self._discovery, self.status, message.channel, base):
-                if one.topic not in self._kept:
-                    yield self._retained(one)
+        if message.kind == "state" and message.content["condition"] == Condition.GONE:
+            yield from self._taken_back(message, base)
+            return
+        if self._is_gone(message):
+            yield Publication(f"{base}/{message.kind}", text)
+            return
+        for one in self._configurations(message.channel, base):
+            if one.topic not in self._kept:
+                yield self._retained(one)
         if message.kind == "state":
             yield self._retained(Publication(f"{base}/state", text, retain=True))
             return
@@ -67,6 +76,33 @@ class Topics:
     def kept(self) -> list[Publication]:
         """All that the broker shall hold."""
         return list(self._kept.values())
+
+    def _configurations(self, channel: str, base: str) -> Iterator[Publication]:
+        if self._discovery is not None:
+            yield from _configurations(self._discovery, self.status, channel, base)
+
+    def _taken_back(self, message: Message, base: str) -> Iterator[Publication]:
+        """Whatever we remember of it: it may have been retained before we were started."""
+        self._gone[message.channel] = str(message.content["since"])
+        while len(self._gone) > _MAX_CHANNELS:
+            del self._gone[next(iter(self._gone))]
+        self._last_start.pop(message.channel, None)
+        configurations = [one.topic for one in self._configurations(message.channel, base)]
+        for topic in (*configurations, f"{base}/state", f"{base}/last"):
+            self._kept.pop(topic, None)
+            yield Publication(topic, "", retain=True)
+
+    def _is_gone(self, message: Message) -> bool:
+        """Whether its channel is; a state, or a detection of later, brings it back."""
+        since = self._gone.get(message.channel)
+        if since is None:
+            return False
+        if message.kind == "state" or (
+            message.kind == "detection" and str(message.content["start"]) >= since
+        ):
+            del self._gone[message.channel]
+            return False
+        return True
 
     def _retained(self, publication: Publication) -> Publication:
         self._kept[publication.topic] = publication

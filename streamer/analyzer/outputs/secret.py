@@ -50,13 +50,18 @@ class Secret(BaseModel):
             raise ValueError(f"variables that begin with {PREFIX} are settings: choose another name")
         return self
 
+    @property
+    def where(self) -> str:
+        """For people."""
+        return f"the file {self.file}" if self.file is not None else f"the variable {self.env}"
+
     def read(self) -> str:
         """What it is now; a file may be replaced while we run. Line ends at its end do not count.
 
         Raises:
             OutputError: it is not there, empty, of several lines, or others may read it.
         """
-        where = f"the file {self.file}" if self.file is not None else f"the variable {self.env}"
+        where = self.where
         try:
             text = self._text()
         except SettingsError as error:

@@ -13,16 +13,9 @@ from streamer.web.core import WebCore
 from streamer.web.sockets.clients import Client
 from streamer.web.sockets.rule_requests import RuleReply, commands_of, database_info
 from tidzam_platform.access import Role
-from tidzam_platform.clips import (
-    RecorderRuleSpec,
-    StoredRule,
-    add_rule,
-    from_original,
-    list_rules,
-    remove_rule,
-)
+from tidzam_platform.clips import RecorderRuleSpec, StoredRule, from_original, list_rules
 from tidzam_platform.clips.preroll import require_preroll
-from tidzam_platform.clips.rules_store import MAX_RULES
+from tidzam_platform.clips.rules_store import replace_rules
 from tidzam_platform.errors import RuleError
 
 EVENT: Final = "SampleExtractionRules"
@@ -55,7 +48,9 @@ class ExtractionRules:
             "database_info": lambda: database_info(self._core),
             "extracted_count": self._counts,
         }
-        if ("set" in asked and is_set != "rules") or ("get" in asked and wanted not in answers):
+        if ("set" in asked and is_set != "rules") or (
+            "get" in asked and not (isinstance(wanted, str) and wanted in answers)
+        ):
             raise bad_request(
                 f'say {{"set": "rules", "rules": {{...}}}}, or {{"get": {" | ".join(answers)}}}'
             )
@@ -72,17 +67,11 @@ class ExtractionRules:
         for spec in wanted:
             require_preroll(spec, self._core.settings.clips.preroll_mb)
         catalog = self._core.library.catalog
-        all_standing = list_rules(catalog)
-        ours = [rule for rule in all_standing if rule.made_by.endswith(_MADE_HERE)]
+        ours = self._standing()
         kept = [rule for rule in ours if rule.spec in wanted]
         new = [spec for spec in wanted if spec not in [rule.spec for rule in kept]]
-        if len(all_standing) - len(ours) + len(kept) + len(new) > MAX_RULES:
-            raise RuleError(f"these would be more than {MAX_RULES} rules: name several channels by a source")
-        for rule in ours:
-            if rule not in kept:
-                remove_rule(catalog, rule.id)
-        for spec in new:
-            add_rule(catalog, spec, f"{client.caller.name}{_MADE_HERE}")
+        gone = [rule.id for rule in ours if rule not in kept]
+        replace_rules(catalog, gone, new, f"{client.caller.name}{_MADE_HERE}")
 
     def _standing(self, *, removed: bool = False) -> list[StoredRule]:
         rules = list_rules(self._core.library.catalog, removed=removed)

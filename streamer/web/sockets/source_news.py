@@ -16,7 +16,8 @@ from tidzam_platform.errors import TidzamError
 
 _PAUSE_S: Final = 0.3  # a source that begins tells several steps in that time
 _STOP_S: Final = 5.0
-_CHANGES: Final = ("source", "source_removed", "channels", "engine", "lost")
+_CHANGES: Final = ("source", "source_removed", "channels", "lost")
+_KNOWN: Final = "engine"  # it knows us: for the first time, which changes nothing, or anew
 _DATE: Final = "%Y-%m-%d-%H-%M-%S"
 _IS_DATE: Final = re.compile(r"\d{4}(-\d\d){5}")
 
@@ -34,6 +35,7 @@ class SourceNews:
         self._core, self._clients, self._teller = core, clients, teller
         self._changed, self._stopping = threading.Event(), threading.Event()
         self._told: list[dict[str, Any]] | None = None  # not known while there was nobody to tell
+        self._is_known = False
         self._thread = threading.Thread(target=self._run, name="source-news", daemon=True)
 
     def start(self) -> None:
@@ -49,8 +51,10 @@ class SourceNews:
 
     def take(self, event: Mapping[str, Any]) -> None:
         """Look at an event of the engine; never waits."""
-        if event.get("event") in _CHANGES:
+        kind = event.get("event")
+        if kind in _CHANGES or (kind == _KNOWN and self._is_known):
             self._changed.set()
+        self._is_known = self._is_known or kind == _KNOWN
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -69,3 +69,24 @@ def test_without_an_engine_nothing_happens(home: Settings) -> None:
     reports.start()
     reports.note(window(1))
     reports.stop()
+
+
+def test_an_answer_without_sense_does_not_end_it(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamer.analyzer.mixer_reports._TELL_S", 0.01)
+    monkeypatch.setattr("streamer.analyzer.mixer_reports._ASK_AGAIN_S", 0.01)
+    answers: list[dict[str, Any]] = []
+
+    def classes() -> dict[str, Any]:
+        answers.append({} if len(answers) < 2 else {"classes": ["rain"]})
+        return answers[-1]
+
+    server = ControlServer(home.home, {"mixer.classes": classes}, EventHub())
+    server.start()
+    reports = MixerReports(home.home)
+    reports.start()
+    try:
+        wait_for(lambda: reports._wanted == ("rain",), "it asks again")
+        assert reports.faults == 2
+    finally:
+        reports.stop()
+        server.stop()

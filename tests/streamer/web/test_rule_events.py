@@ -111,6 +111,7 @@ def test_rules_by_channel_are_set_told_and_replaced(
 
 
 WRONG: list[tuple[str, Any]] = [
+    (EXTRACTION, {"get": []}),
     (RECORDER, "text"), (RECORDER, {}), (RECORDER, {"nothing": ""}), (RECORDER, {"add_rule": "x"}),
     (RECORDER, {"add_rule": {"rate": 2}}), (RECORDER, {"add_rule": {"dst": "../../etc"}}),
     (RECORDER, {"add_rule": {"colour": 1}}), (RECORDER, {"add_rule": {"length": 61}}),

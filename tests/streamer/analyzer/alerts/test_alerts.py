@@ -10,11 +10,13 @@ import pytest
 
 from streamer.analyzer.alerts import Alerts, Condition
 from streamer.analyzer.alerts.measuring import soundness
+from streamer.analyzer.core import Analyzer
 from streamer.engine.reserved_names import LIVE_STREAMS
 from tests.streamer.analyzer.alerts.made import NOON, Site, audio, detection, moment
 from tests.support.waiting import wait_for
 from tidzam_platform.analyzer_sections import OutputsSettings
 from tidzam_platform.errors import RuleError
+from tidzam_platform.settings import Settings
 
 DEAD = '[[alert]]\nname = "mic"\nmicrophone = "dead"\nfor_s = 60\n'
 CLIPS = '[[alert]]\nname = "loud"\nmicrophone = "clipping"\nfor_s = 10\n'
@@ -165,6 +167,51 @@ def test_rules_that_name_nobody_are_refused(tmp_path: Path) -> None:
     file.write_text(FOX + 'outputs = ["nobody"]\n')
     with pytest.raises(RuleError, match="nobody"):
         Alerts(OutputsSettings(alerts_file=file), tmp_path, print, outputs=("mail",))
+
+
+def test_the_analyzer_takes_no_rule_that_names_who_does_not_tell_alerts(tmp_path: Path) -> None:
+    outputs, rules = tmp_path / "outputs.toml", tmp_path / "alerts.toml"
+    hook = '[[output]]\nname = "{}"\nkind = "webhook"\nurl = "https://ops.example.org/"\n'
+    off = hook.format("off") + "enabled = false\n"
+    deaf = hook.format("deaf") + 'messages = ["detection"]\n'
+    outputs.write_text(hook.format("ops") + off + deaf)
+    settings = Settings(home=tmp_path / "home", outputs={"file": outputs, "alerts_file": rules})
+    for name in ("off", "deaf"):
+        rules.write_text(f'{FOX}outputs = ["{name}"]\n')
+        with (
+            pytest.raises(RuleError, match=f"'{name}'; outputs that are enabled and tell alerts: ops"),
+            Analyzer(settings),
+        ):
+            pytest.fail("it began")
+
+
+def test_rules_that_nobody_tells_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "alerts.toml"
+    file.write_text(FOX)
+    for outputs, is_warned in (((), True), (("mail",), False), (None, False)):
+        caplog.clear()
+        with Alerts(OutputsSettings(alerts_file=file), tmp_path, print, outputs=outputs):
+            assert ("no output that is enabled tells alerts" in caplog.text) == is_warned
+    caplog.clear()
+    with Alerts(OutputsSettings(), tmp_path, print, outputs=()):
+        assert caplog.text == ""
+
+
+def test_one_that_is_forgotten_is_said_to_be_gone_once(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.pass_time(5, {1: "sound"})
+    site.alerts.expect(["pen:out_2"])
+    for _ in range(3):
+        site.alerts.forget("pen:out_1")
+        site.alerts.forget("pen:out_2")
+        site.alerts.forget("never:out_1")
+    site.pass_time(100)
+    found = [(state.channel, state.condition) for state in site.states]
+    gone = [("pen:out_1", Condition.GONE), ("pen:out_2", Condition.GONE)]
+    assert found == [("pen:out_1", Condition.HEARING), *gone]
+    site.pass_time(1, {1: "sound"})
+    assert site.states[-1].condition == Condition.HEARING
+    assert "gone" not in site.alerts.status()["unwell"].values()
 
 
 def test_its_thread_looks_by_itself_and_keeps_what_was_told(tmp_path: Path) -> None:

@@ -64,7 +64,10 @@ def test_what_a_rule_means_unless_it_says_otherwise(tmp_path: Path) -> None:
         (FOX + 'channels = ["pen"]\n', "no channel"),
         (FOX + 'colour = "red"\n', "colour"),
         (FOX.replace('"fox"', '"a\\nb"'), "name"),
-        (FOX + 'outputs = ["nobody"]\n', "names the output 'nobody'; there are: home, mail"),
+        (
+            FOX + 'outputs = ["nobody"]\n',
+            "names the output 'nobody'; outputs that are enabled and tell alerts: home, mail",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_said(tmp_path: Path, text: str, said: str) -> None:

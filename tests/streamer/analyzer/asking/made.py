@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.client.routes import Route
 from serving.prediction import Prediction
 from serving.signature import ModelDescription
 from streamer.analyzer.asking.spans import LostWindows
@@ -94,6 +95,7 @@ class StandIn:
         self.away = False
         self.refusal: ModelServerError | None = None
         self.rows: list[int] = []
+        self.asked: list[tuple[Route | None, str | bytes | None]] = []
         self._lock = threading.Lock()
 
     def describe(self, version: int | None = None) -> ModelDescription:
@@ -108,7 +110,8 @@ class StandIn:
         self,
         audio: NDArray[np.float32],
         *,
-        key: str | bytes | None = None,  # noqa: ARG002
+        route: Route | None = None,
+        key: str | bytes | None = None,
         deadline_s: float | None = None,  # noqa: ARG002
     ) -> Prediction:
         if self.delay_s:
@@ -118,6 +121,7 @@ class StandIn:
             raise self.refusal
         with self._lock:
             self.rows.append(len(audio))
+            self.asked.append((route, key))
         return heard_in(audio, self.generation)
 
     def _require_there(self) -> None:

@@ -9,11 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from serving.client.routes import Route
 from streamer.analyzer.asking import Asker, Spool
 from streamer.analyzer.asking.spans import LostWindows
-from streamer.analyzer.windows import Moment
+from streamer.analyzer.windows import Heard, Moment
+from streamer.engine.reserved_names import LIVE_STREAMS
 from tests.streamer.analyzer.asking.made import Site, StandIn, Told, assert_in_order, run_of
 from tests.support.waiting import wait_for
 from tidzam_platform.errors import ModelServerError
@@ -64,6 +67,7 @@ def test_answers_come_in_order_each_once(spool: Spool) -> None:
             "to_spool": 0,
             "lost": 0,
             "drained": 0,
+            "faults": 0,
         }
         assert asker.status()["away_since"] is None
         assert asker.status()["spool"]["waiting_windows"] == 0
@@ -251,3 +255,110 @@ def test_a_client_that_fails_in_an_unforeseen_way_costs_one_moment(spool: Spool)
         wait_for_all(told, [site])
     assert told.lost == site.names()[:1]
     assert told.live == site.names()[1:]
+
+
+class TestLiveStreams:
+    """What people send from browsers: heard beside all else, kept nowhere."""
+
+    marsh, people = Site(run_of(), 2, 20), Site(run_of(LIVE_STREAMS), 2, 20, seed=1)
+
+    def moments(self) -> list[Moment]:
+        """Of both, as the hearer gathers them."""
+        return [
+            Moment(one.keys + other.keys, np.concatenate([one.audio, other.audio]))
+            for one, other in zip(self.marsh.moments(), self.people.moments(), strict=True)
+        ]
+
+    def test_they_are_asked_for_by_themselves_without_the_shadow(self, spool: Spool) -> None:
+        told, model = Told(), StandIn()
+        with asking(model, spool, told) as asker:
+            for moment in self.moments():
+                asker.submit(moment)
+            wait_for_all(told, [self.marsh, self.people])
+        assert sorted(map(repr, told.live)) == sorted(map(repr, self.marsh.names() + self.people.names()))
+        keys = [key for _, key in model.asked if key is not None]
+        assert len(keys) == 20, "the shadow is told of the marsh"
+        assert not any(LIVE_STREAMS in str(key) for key in keys)
+        by_themselves = [route for route, key in model.asked if key is None]
+        assert by_themselves == [Route.in_service()] * 20
+        assert set(model.rows) == {2}
+
+    def test_they_never_go_to_the_spool(self, tmp_path: Path) -> None:
+        told, model = Told(), StandIn()
+        spool = Spool(tmp_path / "spool", 64)
+        model.away = True
+        with asking(model, spool, told) as asker:
+            for moment in self.moments():
+                asker.submit(moment)
+            wait_for(lambda: len(told.lost) == 40, "live streams do not wait")
+            wait_for(lambda: asker.counts()["to_spool"] == 40, "the others do")
+        spool.close()
+        assert sorted(map(repr, told.lost)) == sorted(map(repr, self.people.names()))
+        assert told.reasons == {"live streams do not wait": 40}
+        kept = [path.read_bytes() for path in (tmp_path / "spool").iterdir()]
+        assert any(b"marsh" in content for content in kept)
+        assert not any(LIVE_STREAMS.encode() in content for content in kept)
+
+    def test_nor_when_the_analyzer_ends(self, tmp_path: Path) -> None:
+        told, model = Told(), StandIn(delay_s=0.2)
+        spool = Spool(tmp_path / "spool", 64)
+        with asking(model, spool, told, at_once=1) as asker:
+            for moment in self.moments():
+                asker.submit(moment)
+        spool.close()
+        assert told.lost
+        assert {run.source for run, _, _ in told.lost} == {LIVE_STREAMS}
+        assert not any(LIVE_STREAMS.encode() in path.read_bytes() for path in (tmp_path / "spool").iterdir())
+
+
+class TestFaultsThatNobodyForesaw:
+    def test_one_of_the_spool_costs_one_moment(self, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+        site, told, model = Site(run_of(), 1, 20), Told(), StandIn()
+        model.away = True
+        append, faults = spool.append, [ValueError("nobody foresaw this")]
+
+        def faulty(moment: Moment) -> list[LostWindows]:
+            if faults:
+                raise faults.pop()
+            return append(moment)
+
+        monkeypatch.setattr(spool, "append", faulty)
+        with asking(model, spool, told) as asker:
+            for moment in site.moments():
+                asker.submit(moment)
+            wait_for(lambda: len(told.lost) == 1, "it is told")
+            assert "failed" in asker.status()["last_lost_because"]
+            model.away = False
+            wait_for_all(told, [site])
+            assert len(told.late) == 19
+            assert asker.counts()["faults"] == 1
+
+    def test_one_of_draining_does_not_end_it(self, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+        site, told, model = Site(run_of(), 1, 100), Told(), StandIn()
+        model.away = True
+        take, faults = spool.take, [ValueError("nobody foresaw this")]
+
+        def faulty(most: int) -> tuple[Moment | None, list[LostWindows]]:
+            if faults:
+                raise faults.pop()
+            return take(most)
+
+        monkeypatch.setattr(spool, "take", faulty)
+        hear, refused = told.heard, [ValueError("nor this")]
+
+        def heard(what: Heard) -> None:
+            if what.was_spooled and refused:
+                raise refused.pop()
+            hear(what)
+
+        monkeypatch.setattr(told, "heard", heard)
+        with asking(model, spool, told) as asker:
+            for moment in site.moments():
+                asker.submit(moment)
+            wait_for(lambda: asker.counts()["to_spool"] == 100, "all wait")
+            model.away = False
+            wait_for_all(told, [site])
+            assert told.late
+            assert 0 < len(told.lost) <= 32, "one request"
+            assert asker.counts()["faults"] == 2
+            wait_for(lambda: spool.status()["waiting_windows"] == 0, "nothing waits")

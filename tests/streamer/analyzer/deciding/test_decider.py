@@ -6,8 +6,6 @@ import random
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from hypothesis import given, settings
@@ -23,40 +21,13 @@ from tests.streamer.analyzer.deciding.made import (
     described,
     heard_of,
     keys,
-    made_sounds,
     straight,
 )
+from tests.streamer.analyzer.deciding.running import SETTINGS, WINDOWS, all_of, deciding, sounding
 from tests.support.waiting import wait_for
 from tidzam_platform.settings import DecisionSettings, EventSettings
 
 PROPERTY = settings(deadline=None)
-SETTINGS = DecisionSettings()
-WINDOWS = 60
-
-
-@contextmanager
-def deciding(
-    told: Decisions, decision: DecisionSettings = SETTINGS, held_bytes: int = decider_module.HELD_BYTES
-) -> Iterator[Decider]:
-    decider = Decider(
-        decision, described, told.on_results, told.on_detection, told.on_settled, held_bytes=held_bytes
-    )
-    decider.start()
-    try:
-        yield decider
-    finally:
-        told.gate.set()
-        assert decider.stop()
-
-
-def sounding(seed: int = 1, windows: int = WINDOWS, channels: int = 2) -> Site:
-    site = Site(run_of(), channels, windows)
-    made_sounds(site, seed)
-    return site
-
-
-def all_of(site: Site) -> list[tuple[int, int]]:
-    return [(number, index) for index in range(site.windows) for number in range(1, site.channels + 1)]
 
 
 @PROPERTY

@@ -48,7 +48,14 @@ def test_each_is_stored_once_however_often_it_is_told(catalog: Catalog) -> None:
         for one in expected + expected[:300]:
             store.add(one)
     assert stored(catalog) == expected
-    assert store.counts() == {"stored": 1200, "known": 300, "dropped": 0, "refused": 0, "failures": 0}
+    assert store.counts() == {
+        "stored": 1200,
+        "known": 300,
+        "dropped": 0,
+        "refused": 0,
+        "failures": 0,
+        "faults": 0,
+    }
 
 
 def test_windows_are_settled_when_all_that_was_added_before_is_stored(catalog: Catalog) -> None:
@@ -144,3 +151,29 @@ def test_it_ends_although_the_catalog_is_away_and_says_that_something_is_missing
     wait_for(lambda: store.counts()["failures"] >= 1, "it is tried")
     assert not store.stop()
     assert told == [], "the spool keeps their windows"
+
+
+def test_what_nobody_foresaw_costs_one_detection(catalog: Catalog) -> None:
+    told: list[WindowSpan] = []
+    senseless = replace(detection(1), start="yesterday")  # type: ignore[arg-type]
+    with storing(catalog, told) as store:
+        for one in (detection(0), senseless, detection(2)):
+            store.add(one)
+        store.settle([SPAN])
+        wait_for(lambda: told == [SPAN], "it goes on")
+        assert store.counts()["refused"] == 1
+        store.add(detection(3))
+    assert stored(catalog) == [detection(0), detection(2), detection(3)]
+
+
+def test_who_is_told_and_fails_does_not_end_it(catalog: Catalog) -> None:
+    def broken(_spans: Sequence[WindowSpan]) -> None:
+        raise ValueError("nobody foresaw this")
+
+    store = DetectionStore(catalog, broken)
+    store.start()
+    store.settle([SPAN])
+    wait_for(lambda: store.counts()["faults"] == 1, "it is counted")
+    store.add(detection(1))
+    assert store.stop()
+    assert stored(catalog) == [detection(1)]

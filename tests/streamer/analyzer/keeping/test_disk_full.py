@@ -7,12 +7,14 @@ import hashlib
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from streamer.analyzer.keeping import writer as writer_module
 from streamer.analyzer.keeping.disk_watch import DiskWatch, free_bytes, is_disk_full
 from streamer.analyzer.keeping.ledger import Ledger
 from streamer.analyzer.keeping.making_room import RoomMaker
@@ -23,6 +25,7 @@ from tests.support.parts import require_part
 from tests.support.waiting import wait_for
 from tidzam_platform.audio import probe
 from tidzam_platform.catalog.tables import Annotation
+from tidzam_platform.clips import recording_clips
 from tidzam_platform.clock import utc_now
 from tidzam_platform.files import PARTIAL_FOLDER
 from tidzam_platform.home import Home
@@ -253,3 +256,118 @@ def test_a_full_disk_is_known_behind_other_errors() -> None:
     assert is_disk_full(behind)
     assert not is_disk_full(OSError(errno.EIO, "bad"))
     assert not is_disk_full(None)
+
+
+class TestFreeSpaceThatNobodyKnows:
+    def test_is_an_alarm_and_no_room(self) -> None:
+        told, fails = Told(), [False]
+
+        def measure(_folder: Path) -> int:
+            if fails[0]:
+                raise OSError(errno.EIO, "Input/output error")
+            return 100 * MB
+
+        disk = DiskWatch((Path("/"),), 50 * MB, told, measure=measure)
+        assert disk.look(at_once=True) == 100 * MB
+        fails[0] = True
+        assert not disk.has_room(0)
+        assert disk.look() is None
+        assert [one["state"] for one in told] == ["full"]
+        assert "is not known: Input/output error" in told[0]["reason"]
+        assert disk.status()["free_mb"] is None
+        fails[0] = False
+        assert disk.has_room(0)
+        assert [one["state"] for one in told] == ["full", "ok"]
+
+    def test_never_costs_an_old_clip(self, home: Settings) -> None:
+        fails = [False]
+
+        def measure(_folder: Path) -> int:
+            if fails[0]:
+                raise OSError(errno.ESTALE, "Stale file handle")
+            return 100 * MB
+
+        with writing(having(home, disk_reserve_mb=1), measure) as (writer, platform, _):
+            assert writer.submit(ClipJob(noise16(9600), metadata()))
+            wait_for(lambda: writer.counts()["kept"] == 1, "it is kept")
+            fails[0] = True
+            wait_for(lambda: not writer.accepts, "no clips are taken")
+            assert not writer._room.make(1000)
+            assert writer.counts()["removed"] == 0
+            assert len(list(platform.store.keys("clips/"))) == 1
+
+
+@contextmanager
+def writing(
+    settings: Settings, measure: Callable[[Path], int] = lambda _folder: 1 << 40
+) -> Iterator[tuple[ClipWriter, Home, Path]]:
+    """A writer of clips that runs, its home, and its spool."""
+    require_part("ffmpeg")
+    home, told = Home.open(settings), Told()
+    folder = settings.home / "spool" / "clips"
+    folder.mkdir(parents=True)
+    disk = DiskWatch((folder,), settings.clips.disk_reserve_mb * MB, told, measure=measure)
+    writer = ClipWriter(home, folder, Ledger(), disk, RoomMaker(home, disk, folder, settings.clips), told)
+    writer.start()
+    try:
+        yield writer, home, folder
+    finally:
+        stopped = writer.stop(10)
+        home.catalog.close()
+    assert stopped
+
+
+def test_spare_space_that_somebody_deleted_costs_nothing(home: Settings) -> None:
+    with writing(home) as (writer, _, folder):
+        (folder / "spare").unlink()
+        writer._room._spare.give()
+        assert not (folder / "spare").exists()
+
+
+def test_a_damaged_clip_that_cannot_be_put_aside_costs_no_other(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = [True]
+
+    def put_aside(path: Path) -> Path:
+        if full[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return recording_clips.put_aside(path)
+
+    def spool_damaged(folder: Path, data: bytes) -> Path:
+        path = recording_clips.spool_clip(folder, data)
+        if full[0]:
+            path.write_bytes(b"the disk has damaged it")
+        return path
+
+    aside = recording_clips.put_aside
+    monkeypatch.setattr(writer_module, "put_aside", put_aside)
+    monkeypatch.setattr(writer_module, "spool_clip", spool_damaged)
+    monkeypatch.setattr(
+        recording_clips, "put_aside", lambda path: aside(path) if not full[0] else put_aside(path)
+    )
+    with writing(home) as (writer, _, folder):
+        assert writer.submit(ClipJob(noise16(9600, 1), metadata(at_s=1)))
+        wait_for(lambda: writer.counts()["record_failures"] > 0, "it cannot be put aside")
+        assert writer.is_running
+        full[0] = False
+        assert writer.submit(ClipJob(noise16(9600, 2), metadata(at_s=2)))
+        wait_for(lambda: writer.counts()["damaged"] == 1, "there is room again")
+        wait_for(lambda: writer.counts()["kept"] == 1, "the next one is kept")
+        assert len(list((folder / "damaged").iterdir())) == 1
+
+
+def test_a_clip_that_makes_a_fault_costs_no_other(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode, faults = writer_module.clip_bytes, [ValueError("nobody foresaw this")]
+
+    def faulty(*what: Any) -> bytes:
+        if faults:
+            raise faults.pop()
+        return encode(*what)
+
+    monkeypatch.setattr(writer_module, "clip_bytes", faulty)
+    with writing(home) as (writer, _, _folder):
+        for number in (1, 2):
+            assert writer.submit(ClipJob(noise16(9600, number), metadata(at_s=number)))
+        wait_for(lambda: writer.counts()["kept"] == 1, "the other one is kept")
+        assert writer.counts()["failed"] == writer.faults == 1

@@ -85,3 +85,14 @@ def test_an_embedding_of_zeros_is_near_to_nothing() -> None:
     near = NearDuplicates()
     near.remember("marsh:out_1", "rain", 1, np.zeros(2, np.float32))
     assert near.distance("marsh:out_1", "rain", 1, np.zeros(2, np.float32)) == 1.0
+
+
+def test_embeddings_of_another_length_have_nothing_to_do_with_each_other() -> None:
+    """Another model server numbers its generations anew."""
+    near = NearDuplicates()
+    near.remember("marsh:out_1", "rain", 1, unit(0))
+    longer = np.array([1, 0, 0], np.float32)
+    assert near.distance("marsh:out_1", "rain", 1, longer) == float("inf")
+    near.remember("marsh:out_1", "rain", 1, longer)
+    assert near.distance("marsh:out_1", "rain", 1, longer) == pytest.approx(0, abs=1e-6)
+    assert near.distance("marsh:out_1", "rain", 1, unit(0)) == pytest.approx(0, abs=1e-6)

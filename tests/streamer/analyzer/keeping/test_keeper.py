@@ -5,12 +5,15 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.streamer.analyzer.keeping.made import LEAVES, NOON_NS, hear, run, sound, window
+from streamer.analyzer.keeping import keeper as keeper_module
+from tests.streamer.analyzer.keeping.made import LEAVES, NOON_NS, PATHS, hear, run, sound, window
 from tests.streamer.analyzer.keeping.site_under_test import running_site, seconds
 from tests.support.parts import require_part
 from tests.support.waiting import wait_for
@@ -239,3 +242,72 @@ def test_at_the_end_clips_that_have_their_audio_are_written(home: Settings) -> N
         wait_for(lambda: site.keeper.counts()["waiting"] == 1, "one waits")
     assert site.keeper.counts()["kept"] == 5
     assert not list((home.home / "spool" / "clips").glob("*.flac"))
+
+
+def test_a_rule_that_forbids_what_no_class_stands_for_keeps_all_clips_of_its_channels_away(
+    home: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    forbid = {"classes": "voices", "forbid": True, "channels": "marsh:out_1"}
+    with running_site(home, {"classes": "birds", "length_s": 2}, forbid) as site:
+        site.keeper.on_thresholds(dict.fromkeys(PATHS, 0.5))
+        wait_for(lambda: "problem" in site.keeper.status()["rules"][1], "it is said")
+        assert "has no class voices" in site.keeper.status()["rules"][1]["problem"]
+        assert "problem" not in site.keeper.status()["rules"][0]
+        assert [record.levelname for record in caplog.records if "has no class voices" in record.message] == [
+            "ERROR"
+        ]
+        site.sound()
+        site.sound(channel=2)
+        site.wait_kept(1)
+        assert [clip.channel for clip in site.clips()] == ["marsh:out_2"]
+        assert site.keeper.counts()["chosen"] == 1
+        site.keeper.on_thresholds(dict.fromkeys((*PATHS, "voices"), 0.5))
+        wait_for(lambda: "problem" not in site.keeper.status()["rules"][1], "a generation has it")
+
+
+def test_a_window_or_a_clip_that_makes_a_fault_costs_no_other(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_site(home, {"classes": "birds", "length_s": 2, "cooldown_s": 0}) as site:
+        site.keeper.on_result(replace(window(0), scores=None))  # type: ignore[arg-type]
+        site.keeper.on_result(replace(window(0), answer=None))  # type: ignore[arg-type]
+        wait_for(lambda: site.keeper.counts()["faults"] > 0, "it is counted")
+        site.sound()
+        site.wait_kept(1)
+        audio, faults = site.history.audio, [ValueError("nobody foresaw this")]
+
+        def faulty(*what: Any) -> Any:
+            if faults:
+                raise faults.pop()
+            return audio(*what)
+
+        monkeypatch.setattr(site.history, "audio", faulty)
+        site.sound()
+        wait_for(lambda: "fault" in site.reasons(), "it is given up")
+        site.sound()
+        site.wait_kept(2)
+        assert site.keeper.status()["is_running"]
+
+
+def test_rules_that_cannot_be_followed_keep_all_clips_away_until_they_can(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = [ValueError("nobody foresaw this")]
+    give = keeper_module.give_memory
+
+    def faulty(*what: Any) -> dict[int, str]:
+        if faults and len(what[1]) > 1:
+            raise faults[0]
+        return give(*what)
+
+    monkeypatch.setattr(keeper_module, "give_memory", faulty)
+    with running_site(home, {"classes": "birds", "length_s": 2}) as site:
+        site.add_rule(classes="human", forbid=True)
+        wait_for(lambda: site.keeper.counts()["faults"] > 1, "it is tried again and again")
+        site.sound()
+        wait_for(lambda: site.keeper.counts()["results"] == 7, "they are heard")
+        assert site.keeper.counts()["chosen"] == 0
+        faults.clear()
+        wait_for(lambda: len(site.keeper.status()["rules"]) == 2, "it is followed")
+        site.sound()
+        site.wait_kept(1)

@@ -127,3 +127,13 @@ def test_rules_are_found_by_channel() -> None:
     assert [matcher.rule.id for matcher in book.of("pond:out_1").keeping] == [2]
     assert book.of("pond:out_2").keeping == ()
     assert [matcher.rule.id for matcher in book.of("lake:out_1").forbidding] == [3]
+
+
+def test_where_the_generation_has_no_class_of_the_rule_each_window_counts_as_forbidden() -> None:
+    assert forbids(window(0, "birds-robin"), classes="voices")
+    assert forbids(window(0, "birds-robin"), classes="voices,speech")
+    assert not forbids(window(0, "birds-robin"), classes="voices,human"), "the generation knows one of them"
+    assert not forbids(window(0, "birds-robin"), classes="unknown"), "every generation may answer that"
+    assert not forbids(window(0, "birds-robin"), classes="no_signal")
+    at_night = {"times": "22:00-04:00", "zone": "UTC"}
+    assert not forbids(window(0, "birds-robin"), classes="voices", schedule=at_night), "it is noon"

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from streamer.analyzer.alerts import Alert
+from streamer.analyzer.outputs.email import Email, EmailSpecification
 from streamer.analyzer.outputs.message import Message, message_of, message_to_try
 from streamer.analyzer.outputs.output import Output
-from tests.streamer.analyzer.outputs.made import NOON, message, plug_in, private, seconds
+from streamer.analyzer.outputs.reach import Reach
+from tests.streamer.analyzer.outputs.made import NOON, message, plug_in, private, seconds, specification
 from tests.support.certificates import tls_for
 from tests.support.smtp_stand_in import SmtpStandIn
 from tidzam_platform.errors import OutputError, OutputRefusedError
@@ -139,6 +141,70 @@ def test_who_is_known_gets_it_though_another_is_not(tmp_path: Path) -> None:
         assert "ann@example.org" in output.try_out(message_to_try(NOON))
         output.close()
     assert server.recipients == [["ann@example.org"]]
+
+
+THREE = 'encryption = "none"\nrecipients = ["ann@example.org", "later@example.org", "nobody@example.org"]'
+
+
+def test_who_is_put_off_gets_it_later_and_nobody_gets_it_twice(tmp_path: Path) -> None:
+    with SmtpStandIn() as server:
+        output = make(tmp_path, server, THREE)
+        server.answers = {"later@example.org": "450 greylisted"}
+        for _ in range(2):
+            with pytest.raises(OutputError, match=r"later@example\.org.* 450 greylisted") as caught:
+                output.deliver([alert()])
+            assert type(caught.value) is OutputError
+        server.answers = {}
+        assert output.deliver([alert()]) == 1
+        assert output.deliver([alert("another")]) == 1
+        output.close()
+    everybody = ["ann@example.org", "later@example.org"]
+    assert server.recipients == [["ann@example.org"], ["later@example.org"], everybody]
+
+
+def test_who_is_refused_after_others_have_it_is_left_out(tmp_path: Path) -> None:
+    with SmtpStandIn() as server:
+        output = make(tmp_path, server, THREE)
+        server.answers = {"later@example.org": "450 greylisted"}
+        with pytest.raises(OutputError, match="450"):
+            output.deliver([alert()])
+        server.answers = {"later@example.org": "550 no"}
+        assert output.deliver([alert()]) == 1
+        output.close()
+    assert server.recipients == [["ann@example.org"]]
+
+
+def test_one_who_is_put_off_for_an_hour_holds_nobody_up_any_longer(tmp_path: Path) -> None:
+    now_s = [0.0]
+    with SmtpStandIn() as server:
+        text = f'host = "127.0.0.1"\nport = {server.port}\nsender = "tidzam@example.org"\n{THREE}'
+        found = specification(tmp_path, f'name = "mail"\nkind = "email"\n{text}')
+        assert isinstance(found, EmailSpecification)
+        output = Email(found, Reach(found), monotonic=lambda: now_s[0])
+        server.answers = {"later@example.org": "452 mailbox full"}
+        for now_s[0] in (0.0, 3599.0):
+            with pytest.raises(OutputError, match="452"):
+                output.deliver([alert()])
+        now_s[0] = 3600.0
+        assert output.deliver([alert()]) == 1
+        output.close()
+    assert server.recipients == [["ann@example.org"]]
+
+
+def test_a_mail_that_nobody_takes_may_be_tried_again_after_it_was_refused(tmp_path: Path) -> None:
+    with SmtpStandIn() as server:
+        output = make(tmp_path, server, 'encryption = "none"\nrecipients = ["a@b.org", "nobody@b.org"]')
+        server.answers = {"a@b.org": "450 greylisted"}
+        with pytest.raises(OutputError) as put_off:
+            output.deliver([alert()])
+        assert type(put_off.value) is OutputError
+        server.answers = {"a@b.org": "550 no"}
+        with pytest.raises(OutputRefusedError):
+            output.deliver([alert()])
+        server.answers = {}
+        assert output.deliver([alert()]) == 1  # ./tidzam outputs retry
+        output.close()
+    assert server.recipients == [["a@b.org"]]
 
 
 def test_a_wait_ends_when_it_is_cancelled(tmp_path: Path) -> None:

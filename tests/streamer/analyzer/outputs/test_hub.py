@@ -57,6 +57,7 @@ def test_each_output_gets_what_concerns_it(tmp_path: Path) -> None:
         text += webhook(people, "off", "enabled = false")
         with Outputs(outputs_settings(tmp_path, text), tmp_path) as outputs:
             assert outputs.names == ("birds", "people", "off")
+            assert outputs.names_for_alerts == ("people",)
             outputs.detection(detection(1))
             outputs.detection(detection(2, class_path="human-speech"))
             outputs.alert(Alert("fox", "class", "pen:out_1", NOON, "fox"))

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,53 @@ def test_a_broker_that_lost_everything_gets_it_again(tmp_path: Path, broker: Mos
             assert listener.wait_for("tidzam/marsh/1/last")[0].content["id"] == message(1).id
             listener.wait_for("homeassistant/sensor/tidzam_marsh_1_heard/config")
             assert listener.wait_for("tidzam/status")[0].payload == "online"
+
+
+def test_of_a_channel_that_is_gone_nothing_stays(tmp_path: Path, broker: Mosquitto) -> None:
+    """Whatever kinds it tells; also after a restart; and a late detection does not bring it back."""
+    more = 'home_assistant = true\nmessages = ["detection"]'
+    with mqtt(tmp_path, broker, more) as output:
+        deliver_all(output, [message(0), message(0, channel="pen:out_2")])
+    with mqtt(tmp_path, broker, more) as output:  # it remembers nothing
+        since = NOON + timedelta(seconds=60)
+        gone = message_of(ChannelState("marsh:out_1", Condition.GONE, since), NOON)
+        found = load_outputs(tmp_path / "outputs.toml")[0]
+        assert found.concerns(gone)
+        assert not found.concerns(message_of(state(Condition.AWAY), NOON))
+        deliver_all(output, [message(1), gone, message(2)])
+        with MqttListener(broker) as listener:
+            listener.wait_for("tidzam/pen/2/last")
+            listener.wait_for("homeassistant/binary_sensor/tidzam_pen_2_microphone/config")
+            assert [one.topic for one in listener.heard if "marsh" in one.topic] == []
+            deliver_all(output, [message(3)])
+            listener.wait_for("tidzam/marsh/1/detection")
+            assert listener.of("tidzam/marsh/1/last") == []
+        broker.stop()
+        wait_for(lambda: not _is_connected(output), "the connection is known to be lost")
+        broker.start()
+        output.idle()
+        deliver_all(output, [message(0, channel="pen:out_2")])
+        with MqttListener(broker) as listener:
+            listener.wait_for("tidzam/pen/2/last")
+            assert [one.topic for one in listener.heard if "marsh" in one.topic] == []
+        deliver_all(output, [message(31)])  # 62 s after noon: it is there again
+        with MqttListener(broker) as listener:
+            listener.wait_for("tidzam/marsh/1/last")
+            listener.wait_for("homeassistant/sensor/tidzam_marsh_1_heard/config")
+
+
+def test_a_state_that_was_kept_goes_with_its_channel_and_comes_again(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
+    with mqtt(tmp_path, broker) as output:
+        states = [state(Condition.HEARING), state(Condition.GONE)]
+        deliver_all(output, [message_of(one, NOON) for one in states])
+        with MqttListener(broker) as listener:
+            listener.wait_for("tidzam/status")
+            assert listener.of("tidzam/marsh/1/state") == []
+        deliver_all(output, [message_of(state(Condition.HEARING), NOON)])
+        with MqttListener(broker) as listener:
+            listener.wait_for("tidzam/marsh/1/state")
 
 
 def test_an_end_in_order_says_offline(tmp_path: Path, broker: Mosquitto) -> None:

@@ -80,6 +80,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         (WEBHOOK.replace("https://", "https://ann:hunter2@"), "user and password do not belong"),
         (WEBHOOK.replace("https://", "file://"), "file://"),
         (WEBHOOK.replace("https://", "rtsp://"), "none of http"),
+        (WEBHOOK.replace('"https://ops.example.org/hook?key=abc"', "{}"), "either"),
+        (WEBHOOK.replace('"https://ops.example.org/hook?key=abc"', "7"), "url"),
         (WEBHOOK + "min_score = 2", "min_score"),
         (WEBHOOK + 'classes = ["Not A Class"]', "classes"),
         (WEBHOOK + 'messages = ["gossip"]', "messages"),

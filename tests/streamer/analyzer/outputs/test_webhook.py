@@ -17,6 +17,8 @@ import pytest
 
 from streamer.analyzer.outputs.kinds import load_outputs, make_output
 from streamer.analyzer.outputs.output import Output
+from streamer.analyzer.outputs.secret import Secret
+from streamer.analyzer.outputs.secret_url import read_url
 from tests.streamer.analyzer.outputs.made import (
     ids,
     message,
@@ -24,6 +26,7 @@ from tests.streamer.analyzer.outputs.made import (
     plug_in,
     private,
     seconds,
+    specification,
 )
 from tests.support.certificates import tls_for
 from tests.support.http_stand_in import Mishap, Reply
@@ -124,6 +127,42 @@ def test_a_token_is_sent_and_may_be_replaced(
         monkeypatch.setenv("OPS_TOKEN", token)
         output.deliver([message()])
         assert receiver.requests[-1].headers["authorization"] == f"Bearer {token}"
+
+
+def test_a_url_may_be_a_secret_and_is_shown_by_its_origin_alone(
+    tmp_path: Path, receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin = receiver.url("")
+    private(tmp_path / "url", receiver.url("/services/hunter2?key=hunter3"))
+    text = 'name = "ops"\nkind = "webhook"\ndeadline_s = 1.5\nurl = '
+    found = specification(tmp_path, f'{text}{{file = "url"}}')
+    assert found.target == origin
+    monkeypatch.setenv("OPS_URL", receiver.url("/services/hunter2"))
+    assert specification(tmp_path, f'{text}{{env = "OPS_URL"}}').target == origin
+    output = plug_in(tmp_path, f'{text}{{file = "url"}}')
+    output.deliver([message()])
+    assert receiver.requests[-1].target == "/services/hunter2?key=hunter3"
+    said = [repr(found), repr(output), repr(read_url(Secret(file=tmp_path / "url")))]
+    for status in (400, 404, 500, 503, 301):
+        receiver.mishaps.append(Reply(status))
+        with pytest.raises(OutputError, match=f"{origin} answers {status}") as caught:
+            output.deliver([message()])
+        said.append(str(caught.value))
+    private(tmp_path / "token", "böse")
+    wrong = plug_in(tmp_path, f'{text}{{file = "url"}}\ntoken = {{file = "token"}}')
+    with pytest.raises(OutputError, match="not ASCII") as caught:
+        wrong.deliver([message()])
+    said.append(str(caught.value))
+    wrong.close()
+    for unusable in ("hunter2", "ftp://x/hunter2", "http://ann:hunter2@x/", "http://x/hunter2\\"):
+        private(tmp_path / "url", unusable)
+        with pytest.raises(OutputError, match="shall hold a http or https URL") as caught:
+            output.deliver([message()])
+        said.append(str(caught.value))
+        assert "cannot be read now" in found.target
+        said.append(found.target)
+    output.close()
+    assert "hunter" not in " ".join(said)
 
 
 def test_several_are_told_at_once_where_that_is_wanted(webhook: Make, receiver: WebhookReceiver) -> None:
