@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from streamer.cli.spectrogram_view import SpectrogramView
-from tidzam_platform.cli.output import print_json, print_line, remarks, shown
+from streamer.cli.spectrogram_view import LivePicture, SpectrogramView
+from tidzam_platform.cli.output import print_json, print_line, remarks
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from rich.console import RenderableType
-    from rich.live import Live
 
     from serving.analysis import Model
     from serving.prediction import Prediction
@@ -43,7 +41,7 @@ class Display:
     def __post_init__(self) -> None:
         self._last: dict[str, Answer] = {}
         self._views: dict[str, SpectrogramView] = {}
-        self._live: Live | None = None
+        self._picture: LivePicture | None = None
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -51,9 +49,7 @@ class Display:
         if not self.show:
             yield
             return
-        from rich.live import Live
-
-        with Live(refresh_per_second=4, transient=False) as self._live:
+        with LivePicture() as self._picture:
             yield
 
     def window(
@@ -80,25 +76,13 @@ class Display:
         if self.as_json:
             told = {path: round(score, _DIGITS) for path, score in scores.items()}
             print_json({"channel": channel, "time": when, "result": answer.class_path, "outputs": told})
-        elif self._live is not None:
-            view = self._views.setdefault(channel, SpectrogramView(rate_hz))
-            view.add(new)
-            self._live.update(self._picture(when))
+        elif self._picture is not None:
+            self._views.setdefault(channel, SpectrogramView(rate_hz)).add(new)
+            first = next(iter(self._views))
+            lines = [f"{name}  {heard.class_path}  {heard.score:.2f}" for name, heard in self._last.items()]
+            self._picture.update([when, first], self._views[first], lines)
         elif changed:
             print_line(f"{when}  {channel}  {answer.class_path}  {answer.score:.2f}")
-
-    def _picture(self, when: str) -> RenderableType:
-        from rich.console import Group
-        from rich.text import Text
-
-        parts: list[RenderableType] = [Text(when)]
-        first = next(iter(self._views))
-        parts += [Text(shown(first)), self._views[first]]
-        parts += [
-            Text(shown(f"{channel}  {answer.class_path}  {answer.score:.2f}"))
-            for channel, answer in self._last.items()
-        ]
-        return Group(*parts)
 
 
 def patterns_of(text: str) -> list[str]:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.color import Color
+from rich.console import Group
+from rich.live import Live
 from rich.style import Style
 from rich.text import Text
 
+from tidzam_platform.cli.output import shown
+
+_REFRESHES_PER_S: Final = 4
 _BANDS: Final = 36  # two a line
 _LOWEST_HZ: Final = 200.0
 _HIGHEST_HZ: Final = 12_000.0
@@ -63,6 +69,25 @@ class SpectrogramView:
         spectrum = np.abs(np.fft.rfft(samples * self._window)) / (self._window.sum() / 2)
         power = np.add.reduceat(np.square(spectrum, dtype=np.float64), self._edges[:-1])
         return np.asarray(10 * np.log10(np.maximum(power, 1e-12)), np.float64)
+
+
+class LivePicture:
+    """A spectrogram with lines of plain text above and below, drawn anew in its place. A context."""
+
+    def __init__(self) -> None:
+        self._live = Live(refresh_per_second=_REFRESHES_PER_S, transient=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._live.stop()
+
+    def update(self, above: Sequence[str], view: SpectrogramView, below: Sequence[str]) -> None:
+        """Show this from now on."""
+        lines = [[Text(shown(line)) for line in lines] for lines in (above, below)]
+        self._live.update(Group(*lines[0], view, *lines[1]))
 
 
 def _band_edges(rate_hz: int, length: int) -> NDArray[np.int64]:

@@ -15,11 +15,12 @@ from tidzam_platform.operations.supervision.trees import MARK_VARIABLE
 from tidzam_platform.settings import CONFIG_FILE_VARIABLE, Settings, load_settings
 
 
-def test_web_comes_after_the_model_server_and_the_engine(home: Settings) -> None:
+def test_web_and_analyzer_come_after_the_model_server_and_the_engine(home: Settings) -> None:
     table = process_table(home)
-    assert sorted(table.names) == ["dagster", "engine", "model-server", "web"]
+    assert sorted(table.names) == ["analyzer", "dagster", "engine", "model-server", "web"]
     assert set(table.with_needs(["web"])) == {"model-server", "engine", "web"}
-    assert table.with_dependants(["engine"]) == ("engine", "web")
+    assert set(table.with_needs(["analyzer"])) == {"model-server", "engine", "analyzer"}
+    assert set(table.with_dependants(["engine"])) == {"engine", "analyzer", "web"}
     assert table.with_dependants(["dagster"]) == ("dagster",)
 
 
@@ -41,7 +42,8 @@ def test_what_runs_elsewhere_is_left_out(home: Settings) -> None:
     [
         ("web", {"port": 9000}, {"web"}),
         ("icecast", {"max_listeners": 7}, {"engine", "web"}),
-        ("model_server", {"port": 9001}, {"model-server", "web"}),
+        ("model_server", {"port": 9001}, {"model-server", "analyzer", "web"}),
+        ("analyzer", {"spool_mb": 7}, {"analyzer"}),
         ("dagster", {"port": 9002}, {"dagster"}),
         ("training", {"max_epochs": 3}, set()),  # each run reads them anew
         ("supervision", {"ready_s": 5}, set()),

@@ -247,7 +247,7 @@ def test_muting_silences_the_mount_within_a_second_and_nothing_else(
     (address, _) = mounts_of(engine)["pond:out_1"]
     wait_for(lambda: known_to_icecast(address), "Icecast knows the mount")
     audio: list[np.ndarray] = []
-    thread = threading.Thread(target=lambda: audio.append(listened(address, 6.0)))
+    thread = threading.Thread(target=lambda: audio.append(listened(address, 10.0)))
     thread.start()
     wait_for(lambda: encoders(engine) > 0, "somebody listens")
     time.sleep(3.0)
