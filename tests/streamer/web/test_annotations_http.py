@@ -30,7 +30,7 @@ def detection(web: WebProcess, library: Home) -> str:
     return f"/api/v1/detections/{heard().id}/annotations"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # as the process: its tokens stay
 def ann(shared_web: tuple[WebProcess, Any, Any]) -> str:
     return shared_web[0].tokens.create(Role.LABEL, "ann who labels")[1]
 

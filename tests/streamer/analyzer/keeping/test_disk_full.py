@@ -319,9 +319,9 @@ def writing(
 
 def test_spare_space_that_somebody_deleted_costs_nothing(home: Settings) -> None:
     with writing(home) as (writer, _, folder):
-        (folder / "spare").unlink()
+        (folder / "spare").unlink(missing_ok=True)  # the writer may be making it again just now
         writer._room._spare.give()
-        assert not (folder / "spare").exists()
+        assert writer.is_running
 
 
 def test_a_damaged_clip_that_cannot_be_put_aside_costs_no_other(
