@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from streamer.analyzer.loop_guard import LoopGuard
-from streamer.engine.control import EngineClient
+from streamer.analyzer.engine_watch import EngineWatch
 from tidzam_platform.channel_patterns import ChannelPatterns
-from tidzam_platform.errors import TidzamError
 
-_LOG = logging.getLogger(__name__)
 _LOOK_S: Final = 5.0
-_STOP_S: Final = 5.0
-_TIMEOUT_S: Final = 3.0
 _FORGETTINGS: Final = 3  # looks at which it is forgotten: its last windows may come after the first
 
 
-class ExpectedMicrophones:
+class ExpectedMicrophones(EngineWatch):
     """A thread that asks the engine now and then; while it is away nothing changes.
 
     Args:
@@ -38,29 +31,10 @@ class ExpectedMicrophones:
         forget: Callable[[str], None],
         patterns: Iterable[str] = ("*",),
     ) -> None:
-        self._client = EngineClient(home, timeout_s=_TIMEOUT_S)
+        super().__init__(home, "asking which microphones there are", _LOOK_S)
         self._expect, self._forget, self._patterns = expect, forget, ChannelPatterns(patterns)
         self._channels: dict[str, tuple[str, ...]] = {}  # by source: the last that it had
         self._gone: dict[str, int] = {}  # by channel: at how many looks more it is forgotten
-        self._stop = threading.Event()
-        self._guard = LoopGuard("asking which microphones there are", self._stop.wait)
-        self._thread = threading.Thread(target=self._run, name="tidzam-microphones", daemon=True)
-
-    @property
-    def faults(self) -> int:
-        """Faults that nobody foresaw."""
-        return self._guard.faults
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join(_STOP_S)
-        self._client.close()
 
     def look(self) -> None:
         """Ask once; the thread does so every five seconds.
@@ -90,11 +64,3 @@ class ExpectedMicrophones:
                 for channel in channels
             ]
         )
-
-    def _run(self) -> None:
-        while not self._stop.wait(_LOOK_S):
-            with self._guard:
-                try:
-                    self.look()
-                except TidzamError as error:
-                    _LOG.debug("the engine is not asked for its sources: %s", error)
