@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from tidzam_platform.errors import CatalogError, SettingsError
 
-SCHEMA_HEAD: Final = "0004"  # newest file in migrations/versions; a test holds the two together
+SCHEMA_HEAD: Final = "0005"  # newest file in migrations/versions; a test holds the two together
 _SQLITE_BUSY_MS: Final = 30_000  # writers of other processes are awaited this long
 _READ_ONLY: Final = "tidzam_read_only"
 _SUPPORTED: Final = "write sqlite:///path or postgresql://user:password@host/name"

@@ -270,3 +270,76 @@ class ShadowDisagreement(Table):
     canary_class: Mapped[str]
     canary_score: Mapped[float]
     scores: Mapped[dict[str, Any]]  # class path: [of stable, of canary]
+
+
+class TestSet(Table):
+    """What generations are judged on: immutable, named by the hash of its content; the newest of a kind counts."""
+
+    __tablename__ = "test_sets"
+    __table_args__ = (Index("ix_test_sets_kind_made_at", "kind", "made_at"),)
+    __test__ = False  # no class of tests
+    version: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))  # clips, recordings, noise
+    store_key: Mapped[str]
+    items: Mapped[int]
+    summary: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    made_at: Mapped[datetime]
+
+
+class GenerationScore(Table):
+    """Figures of a generation on a test set, so that a chart over generations compares like with like."""
+
+    __tablename__ = "generation_scores"
+    generation: Mapped[int] = mapped_column(ForeignKey("generations.number"), primary_key=True)
+    test_set: Mapped[str] = mapped_column(ForeignKey("test_sets.version"), primary_key=True)
+    taxonomy: Mapped[int] = mapped_column(
+        primary_key=True, autoincrement=False
+    )  # 0: no change of classes yet
+    figures: Mapped[dict[str, Any]]
+    store_key: Mapped[str]  # scores clip by clip
+    made_at: Mapped[datetime]
+
+
+class TaxonomyChange(Table):
+    """A change of classes: ``mapping`` tells what became of each; ``version`` counts them from 1."""
+
+    __tablename__ = "taxonomy_changes"
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    mapping: Mapped[dict[str, Any]]  # class path: [class paths it became]; more than one: split
+    reason: Mapped[str] = mapped_column(String(1000))
+    made_by: Mapped[str]
+    made_at: Mapped[datetime]
+
+
+class LabelQueueItem(Table):
+    """A clip, or a stretch of the archive, that a person's label would teach most; see ``tidzam_platform.learning``."""
+
+    __tablename__ = "label_queue"
+    __table_args__ = (
+        Index("ix_label_queue_generation_rank", "generation", "rank"),
+        UniqueConstraint("generation", "item"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    generation: Mapped[int] = mapped_column(ForeignKey("generations.number"))
+    item: Mapped[str]  # clip:<id>, or <channel>@<start>
+    rank: Mapped[int]  # from 1
+    clip_id: Mapped[int | None] = mapped_column(ForeignKey("clips.id"), index=True)
+    channel: Mapped[str | None]
+    start: Mapped[datetime | None]
+    end: Mapped[datetime | None]
+    class_path: Mapped[str]  # what the generation takes it for
+    score: Mapped[float]
+    figures: Mapped[dict[str, Any]]  # uncertainty, disagreement, diversity, need
+    made_at: Mapped[datetime]
+
+
+class AuditEntry(Table):
+    """Something that cannot be taken back, or that overruled the gate: who did what, when and why."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    by: Mapped[str]
+    action: Mapped[str] = mapped_column(String(64))  # gate.override, audio.erase, retention.remove, ...
+    reason: Mapped[str] = mapped_column(String(1000))
+    details: Mapped[dict[str, Any]]
