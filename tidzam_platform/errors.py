@@ -18,11 +18,13 @@
     ├── LabelError                    a label file or class path cannot be read; exit code 2
     │   └── NothingToLabelError       no such clip, detection or recording
     ├── QueryError                    a question about detections or labels makes no sense; exit code 2
+    │   └── QueryDeadlineError        it makes sense, and takes too long to answer; exit code 1
     ├── TreeError                     experts and classes of a tree do not fit together; exit code 2
     ├── CatalogError                  the database is unreachable, locked or of another schema
     ├── StoreError                    the object store failed
     │   └── ObjectNotFoundError       no object under that key
     ├── DatasetError                  a dataset version is unknown, empty or unfit
+    ├── TaxonomyError                 a change of classes makes no sense; exit code 2
     ├── TrainingError                 a classifier cannot be trained or evaluated
     ├── GateRefusedError              a generation did not pass the gate; exit code 3
     ├── ModelRepositoryError          a model version is absent, damaged or of another layout
@@ -30,6 +32,7 @@
     │   ├── ModelServerUnavailableError   no server answers at the address
     │   ├── ModelServerDeadlineError      it did not answer in time
     │   └── ModelServerBusyError          too many requests to it are in flight already
+    ├── ReprocessingError             past days cannot be heard again
     ├── ProcessError                  a process that we supervise did not start or died
     │   ├── SupervisorUnavailableError    no Supervisor runs on this home, or it ended just now
     │   └── AnalyzerUnavailableError  no analyzer answers, or not in time
@@ -44,6 +47,7 @@
     ├── OutputError                   an output could not be reached; it may work later
     │   ├── OutputRefusedError        it refused a message for good
     │   └── OutputFaultError          it answered, and failed at this message; it may work later
+    ├── BackupError                   a backup cannot be made, is damaged, or cannot be restored
     └── TokenError                    a token is missing, unknown, or not good for this; exit code 2
 
 A message says what went wrong, where, and how to mend it. ``exit_code`` is what the command line exits with.
@@ -136,6 +140,12 @@ class QueryError(TidzamError):
     exit_code = 2
 
 
+class QueryDeadlineError(QueryError):
+    """A question makes sense, and takes too long to answer."""
+
+    exit_code = 1
+
+
 class TreeError(TidzamError):
     """Experts and classes of a tree do not fit together, or a file that describes them cannot be read."""
 
@@ -156,6 +166,12 @@ class ObjectNotFoundError(StoreError):
 
 class DatasetError(TidzamError):
     """A dataset version is unknown, empty or unfit."""
+
+
+class TaxonomyError(TidzamError):
+    """A change of classes makes no sense: a class is not known, a name is taken, or it goes round in a circle."""
+
+    exit_code = 2
 
 
 class TrainingError(TidzamError):
@@ -193,6 +209,10 @@ class ModelServerDeadlineError(ModelServerError):
 
 class ModelServerBusyError(ModelServerError):
     """Too many requests to the model server are in flight already."""
+
+
+class ReprocessingError(TidzamError):
+    """Past days cannot be heard again: no worker can do it, or what was to be compared was never heard."""
 
 
 class ProcessError(TidzamError):
@@ -262,6 +282,10 @@ class OutputRefusedError(OutputError):
 
 class OutputFaultError(OutputError):
     """It answered, and failed at this message; it may work later."""
+
+
+class BackupError(TidzamError):
+    """A backup cannot be made, is damaged, or cannot be restored."""
 
 
 class TokenError(TidzamError):

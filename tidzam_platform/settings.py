@@ -37,6 +37,7 @@ from tidzam_platform.setting_sections import (
     ModelRepositorySettings,
     ModelServerSettings,
     PathOrNone,
+    ReprocessingSettings,
     TrainingSettings,
     TreeSettings,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "ModelServerSettings",
     "OutputsSettings",
     "RecordingSettings",
+    "ReprocessingSettings",
     "Settings",
     "SourcesSettings",
     "SupervisionSettings",
@@ -126,6 +128,7 @@ class Settings(BaseSettings):
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     gate: GateSettings = Field(default_factory=GateSettings)
     decision: DecisionSettings = Field(default_factory=DecisionSettings)
+    reprocessing: ReprocessingSettings = Field(default_factory=ReprocessingSettings)
     graph: GraphSettings = Field(default_factory=GraphSettings)
     sources: SourcesSettings = Field(default_factory=SourcesSettings)
     recording: RecordingSettings = Field(default_factory=RecordingSettings)

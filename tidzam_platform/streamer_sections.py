@@ -69,7 +69,7 @@ class SourcesSettings(Section):
         10.0, gt=0, description="How long a connection may take to be made and to answer."
     )
     backoff_max_s: float = Field(
-        8.0,
+        5.0,
         gt=0,
         description="Longest wait before a source is tried again; each wait is drawn from a growing range.",
     )
@@ -136,6 +136,12 @@ class WebSettings(Section):
     )
     max_connections: int = Field(
         300, ge=1, le=10_000, description="Open connections, Socket.IO's among them."
+    )
+    query_s: float = Field(
+        10.0,
+        gt=0,
+        le=600,
+        description="How long one question about detections may look through the archive; then the page ends early.",
     )
     live_role: Literal["listen", "label", "operate"] = Field(
         "listen",

@@ -23,6 +23,7 @@ from tidzam_platform.labels.listing import AnnotationQuery, annotation_object, f
 from tidzam_platform.labels.targets import ClipTarget, DetectionTarget, Target
 
 LISTING: Final = ("history", "limit", "after")
+FINDING: Final = ("start", "channel")
 _TOOL: Final = "web"
 _MAX_PAGE: Final = 1000
 _IDENTITY: Final = re.compile(r"[A-Za-z0-9]{1,64}")
@@ -49,8 +50,12 @@ def add_annotation_views(views: Blueprint, core: WebCore) -> None:
     @views.post("/detections/<detection>/annotations")
     def label_detection(detection: str) -> tuple[Response, int]:
         caller = authorised(core, Role.LABEL)
-        start = Arguments(("start",)).moment("start")
-        found = core.library.detections.find(_known(detection), start=start)
+        asked = Arguments(FINDING)
+        start, channel = asked.moment("start"), asked.text("channel")
+        with core.questions.place():
+            found = core.library.detections.find(
+                _known(detection), start=start, channel=channel, within_s=core.settings.web.query_s
+            )
         if found is None:
             raise _no_detection(detection)
         return _annotated(core, caller, DetectionTarget(found))

@@ -15,6 +15,7 @@ from streamer.web.channel_patterns import channel_pattern
 from tidzam_platform.clock import parse_utc
 from tidzam_platform.errors import InvalidNameError, TidzamError
 from tidzam_platform.labels.class_paths import valid_class_path
+from tidzam_platform.plain_text import require_plain
 
 MAX_WHOLE: Final = 2**31 - 1  # of the catalog's numbers
 _MAX_TEXT: Final = 300
@@ -34,6 +35,7 @@ class Arguments:
 
     Raises:
         HttpRefusalError: there are others, or one is too long (400). Each method raises it for what makes no sense.
+        InvalidNameError: one holds a control character.
     """
 
     def __init__(self, known: Collection[str]) -> None:
@@ -43,6 +45,8 @@ class Arguments:
             raise bad_request(f"there is no parameter {others[0][:80]!r}; there are {', '.join(known)}")
         if any(len(text) > _MAX_TEXT for values in self._given.listvalues() for text in values):
             raise bad_request(f"a parameter has more than {_MAX_TEXT} characters")
+        for name, values in self._given.lists():
+            require_plain(values, name)
 
     def text(self, name: str) -> str | None:
         """The one value of ``name``; None where it is not given, or empty."""

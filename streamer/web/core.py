@@ -11,6 +11,7 @@ from typing import Any, Final
 from serving.gateway.hearing import GatewayCore
 from streamer.web.access import Gatekeeper
 from streamer.web.analyzer_link import AnalyzerLink
+from streamer.web.archive_questions import ArchiveQuestions
 from streamer.web.counting import Counts
 from streamer.web.engine_link import EngineLink
 from streamer.web.library import Library
@@ -36,6 +37,7 @@ class WebCore:
         self.analyzer = AnalyzerLink(settings.home)
         self.library = Library(self.settings)
         self.counts = Counts()
+        self.questions = ArchiveQuestions(self.counts)
         self._lock = threading.Lock()
         self._channels: tuple[float, dict[str, Any] | TidzamError] | None = None
 

@@ -29,6 +29,7 @@ PARAMETERS: Final = (
 )  # fmt: skip
 _COUNT_SECONDS: Final = ("raven", "audacity")
 _DEFAULT_LIMIT: Final = {True: 100, False: MAX_PAGE}
+INCOMPLETE: Final = "Tidzam-Incomplete"
 ORDERS: Final = ("newest", "oldest")
 
 
@@ -42,7 +43,10 @@ def add_detection_views(views: Blueprint, core: WebCore) -> None:
         format_name = asked.choice("format", (JSON, *FILE_FORMATS)) or _accepted()
         query = _query(asked, format_name)
         limit = asked.whole("limit", 1, MAX_PAGE) or _DEFAULT_LIMIT[format_name == JSON]
-        page = core.library.detections.page(query, limit=limit, cursor=asked.text("cursor"))
+        with core.questions.place():
+            page = core.library.detections.page(
+                query, limit=limit, cursor=asked.text("cursor"), within_s=core.settings.web.query_s
+            )
         origin = (
             asked.moment("origin") or query.since or (page.detections[0].start if page.detections else None)
         )
@@ -51,12 +55,16 @@ def add_detection_views(views: Blueprint, core: WebCore) -> None:
                 {
                     "detections": [detection_object(one) for one in page.detections],
                     "next_cursor": page.next_cursor,
+                    "incomplete": page.is_incomplete,
                 }
             )
         else:
             answer = _file(core, page.detections, format_name, query, origin)
         if page.next_cursor is not None:
             answer.headers["Link"] = _next(page.next_cursor, format_name, origin)
+        if page.is_incomplete:
+            core.questions.cut_short()
+            answer.headers[INCOMPLETE] = "true"
         answer.vary.add("Accept")
         return answer
 

@@ -22,7 +22,7 @@ from serving.gateway.openapi_schemas import (
     shape,
 )
 from streamer.web.annotation_schemas import Annotating, AnnotationStatement
-from streamer.web.detection_views import FILE_FORMATS, JSON, ORDERS
+from streamer.web.detection_views import FILE_FORMATS, INCOMPLETE, JSON, ORDERS
 from streamer.web.openapi_parts import operation, parameter
 from tidzam_platform.clips import RecorderRuleSpec
 from tidzam_platform.clips.listing import MAX_PAGE as MAX_CLIPS
@@ -65,7 +65,7 @@ def schemas() -> dict[str, Schema]:
     return {
         **made,
         "Rule": _rule(made["RuleSpecification"]),
-        "Rules": shape({"rules": array(ref("Rule"))}),
+        "Rules": shape({"rules": array(ref("Rule")), "unreadable": array(ref("Rule"))}),
         "HeardDetection": shape(
             {
                 "id": TEXT,
@@ -78,7 +78,15 @@ def schemas() -> dict[str, Schema]:
             }
         ),
         "DetectionPage": shape(
-            {"detections": array(ref("HeardDetection")), "next_cursor": or_null(TEXT)},
+            {
+                "detections": array(ref("HeardDetection")),
+                "next_cursor": or_null(TEXT),
+                "incomplete": {
+                    **_YES_NO,
+                    "description": "Time ran out before there were as many as were asked for, perhaps before there "
+                    "was any: next_cursor goes on from there.",
+                },
+            },
             description="next_cursor asks for what follows; null at the end.",
         ),
         "Clip": _CLIP,
@@ -136,7 +144,11 @@ def paths() -> dict[str, Schema]:
             ),
             "post": _annotating(
                 "Say what a detection is, in the name of the token",
-                [*detection, _query("start", "when it starts: then it is found sooner", TIME)],
+                [
+                    *detection,
+                    _query("start", "when it starts: then it is found sooner", TIME),
+                    _query("channel", "on which channel it was heard: then it is found sooner", TEXT),
+                ],
             ),
         },
         "/api/v1/clips": {"get": _clips()},
@@ -165,12 +177,13 @@ def _rule(specification: Mapping[str, Any]) -> Schema:
         {
             "id": FROM_ONE,
             **said,
+            "problem": {**TEXT, "description": "why it cannot be read; then nothing of what it says is told"},
             "made_by": TEXT,
             "made_at": TIME,
             "removed_at": or_null(TIME),
             "clips": COUNT,
         },
-        optional=tuple(said),
+        optional=(*said, "problem"),
     )
 
 
@@ -223,7 +236,15 @@ def _detections() -> Schema:
         ],
     )
     types = {media_type_of("json" if name == "jsonl" else name) for name in FILE_FORMATS}
-    made["responses"]["200"]["content"] |= {media_type: {} for media_type in sorted(types)}
+    told = made["responses"]["200"]
+    told["content"] |= {media_type: {} for media_type in sorted(types)}
+    told["headers"] = {
+        "Link": {"schema": TEXT, "description": "The next page, where there is one (rel=next)."},
+        INCOMPLETE: {
+            "schema": _choice(("true",)),
+            "description": "Time ran out before the page was full: what the answer lacks is on the next ones.",
+        },
+    }
     return made
 
 

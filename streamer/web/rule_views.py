@@ -13,7 +13,7 @@ from streamer.web.core import WebCore
 from streamer.web.refusals import not_found
 from streamer.web.source_views import authorised, body
 from tidzam_platform.access import Role
-from tidzam_platform.clips import RecorderRuleSpec, add_rule, list_rules, remove_rule
+from tidzam_platform.clips import RecorderRuleSpec, add_rule, read_rules, remove_rule
 from tidzam_platform.clips.preroll import require_preroll
 from tidzam_platform.errors import RuleError
 
@@ -27,8 +27,12 @@ def add_rule_views(views: Blueprint, core: WebCore) -> None:
     def rules() -> Response:
         authorised(core, Role.LISTEN)
         removed = bool(Arguments(("removed",)).yes("removed"))
+        readable, unreadable = read_rules(core.library.catalog, removed=removed, counted=True)
         return jsonify(
-            {"rules": [rule.as_dict() for rule in list_rules(core.library.catalog, removed=removed)]}
+            {
+                "rules": [rule.as_dict() for rule in readable],
+                "unreadable": [rule.as_dict() for rule in unreadable],
+            }
         )
 
     @views.post("/rules")

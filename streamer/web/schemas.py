@@ -20,6 +20,7 @@ from serving.gateway.refusals import HttpRefusalError, bad_request
 from streamer.engine.sources.specification import SourceSpecification, parse_date
 from tidzam_platform.errors import InvalidNameError, SourceError
 from tidzam_platform.names import MAX_NAME_LENGTH, split_channel, valid_source
+from tidzam_platform.plain_text import require_plain
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
@@ -152,10 +153,13 @@ def json_body(data: bytes) -> Any:
 
     Raises:
         HttpRefusalError: too much of it (413), or no JSON (400).
+        InvalidNameError: a text in it holds a control character.
     """
     if len(data) > MAX_BODY_BYTES:
         raise HttpRefusalError(413, "too_large", f"more than {MAX_BODY_BYTES} bytes")
     try:
-        return json.loads(data)
+        value = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise bad_request(f"the body is no JSON: {error}") from error
+    require_plain(value, "the body")
+    return value

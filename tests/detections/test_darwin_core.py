@@ -55,6 +55,18 @@ def test_nothing_is_an_occurrence_unless_a_person_said_so(catalog: Catalog) -> N
     assert occurrences(catalog, [CROW, WREN, RAIN]) == []
 
 
+@pytest.mark.parametrize(
+    "name", ["=HYPERLINK(1)", "+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "\uff1d1+1", '=1","x', "-", "=5"]
+)
+def test_an_annotator_is_no_formula(catalog: Catalog, name: str) -> None:
+    say(catalog, CROW, "birds-crow", annotator=name)
+    say(catalog, WREN, "birds-wren", annotator="O'Neil =5")
+    first, second = occurrences(catalog, [CROW, WREN], Site(places={"marsh": (-33.5, -0.25)}))
+    assert first["identifiedBy"] == f"'{name}"
+    assert second["identifiedBy"] == "O'Neil =5"
+    assert (first["decimalLatitude"], first["decimalLongitude"]) == ("-33.500000", "-0.250000")
+
+
 def test_an_occurrence_says_what_when_where_and_by_whom(catalog: Catalog) -> None:
     say(catalog, CROW, "birds-american_crow", annotator="bo")
     say(catalog, CROW, "birds-american_crow", annotator="anna")

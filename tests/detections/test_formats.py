@@ -19,6 +19,7 @@ from tidzam_platform.catalog.tables import Recording, Source
 from tidzam_platform.detections.detection import Detection
 from tidzam_platform.detections.exporting import FORMAT_NAMES, export, extent_of, media_type_of, write
 from tidzam_platform.detections.formats import FORMATS, Layout, detection_object
+from tidzam_platform.detections.formats.separated import csv_line
 from tidzam_platform.detections.live import LiveDetections
 from tidzam_platform.detections.query import DetectionQuery
 from tidzam_platform.detections.reader import DetectionReader
@@ -62,6 +63,14 @@ def test_csv_holds_all_that_a_detection_is(detections: list[Detection]) -> None:
     ]
     assert [vars(one) | {"score": 0} for one in read_back] == [vars(one) | {"score": 0} for one in detections]
     assert [one.score for one in read_back] == pytest.approx([one.score for one in detections], abs=1e-6)
+
+
+def test_texts_of_csv_are_no_formulas_and_numbers_are_numbers() -> None:
+    cells = (-0.5, -7, "-1e-05", "+3", "-33.868800", "=1", "-1 m", "\tx", "\rx", "\nx", "a=1", "", None)
+    (row,) = csv.reader(io.StringIO(csv_line(cells), newline=""))
+    assert row == [
+        "-0.5", "-7", "-1e-05", "+3", "-33.868800", "'=1", "'-1 m", "'\tx", "'\rx", "'\nx", "a=1", "", "",
+    ]  # fmt: skip
 
 
 @untimed

@@ -7,22 +7,26 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.detections.made import NOON, heard, keep_in_files
 from tidzam_platform.catalog import Catalog
-from tidzam_platform.catalog.tables import Annotation
+from tidzam_platform.catalog.tables import Annotation, LiveDetection
 from tidzam_platform.detections import files, parquet_rows, reader
 from tidzam_platform.detections.detection import Detection
 from tidzam_platform.detections.live import LiveDetections
 from tidzam_platform.detections.query import DetectionQuery
 from tidzam_platform.detections.reader import DetectionReader
-from tidzam_platform.errors import ObjectNotFoundError, QueryError, StoreError
+from tidzam_platform.detections.row_choice import any_chosen
+from tidzam_platform.detections.row_groups import may_hold
+from tidzam_platform.errors import ObjectNotFoundError, QueryDeadlineError, QueryError, StoreError
 from tidzam_platform.labels.class_paths import is_within
-from tidzam_platform.store import LocalStore
+from tidzam_platform.store import LocalStore, ObjectStore
 
 HOURS = (-12, -11.5, 11.99, 12, 13, 36)  # around three midnights (UTC)
 CLASSES = ("birds", "birds-crow", "birds_of_prey", "rain")
@@ -41,6 +45,10 @@ class Heard:
     catalog: Catalog
     store: LocalStore
     keys: list[str]
+
+    def __repr__(self) -> str:
+        """Short, for Hypothesis's reports."""
+        return f"{len(self.all)} detections"
 
 
 @pytest.fixture
@@ -148,7 +156,7 @@ def test_what_comes_in_between_two_pages_is_found_behind_them(site: Heard) -> No
     first = site.reader.page(query, limit=10)
     before, behind = heard(-13 * 3600), heard(37 * 3600)
     LiveDetections(site.catalog).add([before, behind])
-    rest = []
+    rest: list[Detection] = []
     cursor = first.next_cursor
     while cursor is not None:
         page = site.reader.page(query, limit=60, cursor=cursor)
@@ -186,6 +194,120 @@ def test_only_days_and_sources_that_are_asked_for_are_opened(site: Heard) -> Non
     assert site.reader.page(DetectionQuery(channels=("pond:*",))).detections == ()
     with pytest.raises(ObjectNotFoundError):
         site.reader.page(DetectionQuery(channels=("marsh:*",)), limit=1000)
+
+
+class Patience:
+    """A deadline that is over once so many files were read; counts them."""
+
+    def __init__(self, files_a_page: int) -> None:
+        self.files_a_page = files_a_page
+        self.left = files_a_page
+        self.within_s: float | None = None
+
+    def of(self, within_s: float | None) -> Patience:
+        self.within_s = within_s
+        self.left = self.files_a_page
+        return self
+
+    def is_over(self) -> bool:
+        self.left -= 1
+        return self.within_s is not None and self.left <= 0
+
+
+@ON_ONE_CATALOG
+@given(query=QUERIES, limit=st.sampled_from([7, 50, 1000]), files_a_page=st.integers(1, 4))
+def test_pages_that_are_cut_short_tell_the_same_in_order(
+    site: Heard, query: DetectionQuery, limit: int, files_a_page: int
+) -> None:
+    found: list[Detection] = []
+    cursor = None
+    patience = Patience(files_a_page)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reader, "Deadline", patience.of)
+        for _ in range(300):
+            try:
+                page = site.reader.page(query, limit=limit, cursor=cursor, within_s=1.0)
+            except QueryDeadlineError:
+                patience.files_a_page += 1  # a day is more than that many files
+                continue
+            assert page.next_cursor is None or page.next_cursor != cursor
+            assert not (page.is_incomplete and page.next_cursor is None)
+            assert page.is_incomplete or len(page.detections) == limit or page.next_cursor is None
+            found += page.detections
+            if (cursor := page.next_cursor) is None:
+                break
+    assert cursor is None, "it comes to an end"
+    assert found == expected(site, query)
+
+
+def test_what_matches_nothing_goes_on_file_by_file(site: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def look(store: ObjectStore, key: str, *given: Any) -> bool:
+        opened.append(key)
+        return parquet_rows.offer_file(store, key, *given)
+
+    monkeypatch.setattr(reader, "Deadline", Patience(1).of)
+    monkeypatch.setattr(reader, "offer_file", look)
+    for newest_first in (False, True):
+        query = DetectionQuery(classes=("frogs",), newest_first=newest_first)
+        pages, cursor = 0, None
+        opened.clear()
+        while cursor is not None or not pages:
+            page = site.reader.page(query, cursor=cursor, within_s=1.0)
+            pages, cursor = pages + 1, page.next_cursor
+            assert page.detections == ()
+            assert page.is_incomplete == (cursor is not None)
+        assert sorted(opened) == sorted(site.keys), "each is opened once"
+        assert pages == len(site.keys)
+
+
+def test_a_day_that_takes_too_long_is_said(site: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "Deadline", Patience(1).of)
+    with pytest.raises(QueryDeadlineError, match="name channels or a generation"):
+        site.reader.page(DetectionQuery(), limit=1000, within_s=1.0)
+
+
+def test_looking_for_an_id_ends_in_time_and_hints_help(site: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "Deadline", Patience(1).of)
+    with pytest.raises(QueryDeadlineError, match="say when it starts, and on which channel"):
+        site.reader.find("f" * 24, within_s=1.0)
+    with site.catalog.session() as session:
+        session.query(LiveDetection).delete()
+    in_files = [one for key in site.keys for one in files.from_parquet(site.store.get_bytes(key))]
+    monkeypatch.setattr(reader, "Deadline", Patience(3).of)  # two generations of a source and a day
+    for one in in_files[::7]:
+        assert site.reader.find(one.id, start=one.start, channel=one.channel, within_s=1.0) == one
+        assert site.reader.find(one.id, channel="nowhere:out_1") == one, "a wrong hint does no harm"
+
+
+@ON_ONE_CATALOG
+@given(query=QUERIES)
+def test_a_part_of_a_file_is_passed_over_only_where_nothing_fits(site: Heard, query: DetectionQuery) -> None:
+    wanted = {one.id for one in expected(site, query)}
+    for key in site.keys:
+        with site.store.as_file(key) as path, parquet.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                rows = file.read_row_group(group)
+                fits = not wanted.isdisjoint(rows.column("id").to_pylist())
+                assert may_hold(file, group, query) or not fits
+                assert any_chosen(rows, query) or not fits
+
+
+def test_footers_spare_reading(tmp_path: Path) -> None:
+    path = tmp_path / "one.parquet"
+    path.write_bytes(files.to_parquet([heard(0, score=0.25), heard(60, score=0.5, class_path="birds-jay")]))
+    later, earlier = NOON + timedelta(seconds=61), NOON
+    with parquet.ParquetFile(path) as file:
+        for none in (
+            {"since": later}, {"until": earlier}, {"score_from": 0.6}, {"score_to": 0.2}, {"classes": ("rain",)},
+            {"classes": ("birds",), "exact_classes": True}, {"classes": ("ants", "birds_of_prey")},
+            {"channels": ("marsh:out_2",)}, {"channels": ("pond:*", "a*")}, {"classes": ("birds-crow-carrion",)},
+        ):  # fmt: skip
+            query = DetectionQuery(**none)
+            assert not may_hold(file, 0, query) or not any_chosen(file.read_row_group(0), query), none
+        assert not may_hold(file, 0, DetectionQuery(classes=("rain",), channels=("*",)))
+        assert may_hold(file, 0, DetectionQuery(classes=("birds",), channels=("m*:out_?",), score_from=0.5))
 
 
 def test_a_damaged_file_is_named(site: Heard) -> None:

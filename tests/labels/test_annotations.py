@@ -215,6 +215,60 @@ def test_an_import_leaves_alone_what_was_corrected_by_hand(catalog: Catalog) -> 
     assert ("birds-crow", "present") in standing(catalog), "the hand may come back to what the file said"
 
 
+def test_a_correction_to_what_the_file_said_too_is_not_undone_by_reading_it_again(catalog: Catalog) -> None:
+    target = DetectionTarget(heard())
+    crow, rain = bring(catalog, target, CROW, RAIN).made
+    corrected = say(catalog, target, RAIN, corrects=crow.id)
+    assert (len(corrected.made), corrected.superseded) == (1, 2), "in the person's words"
+    for replaces in ("same", "stretch", "all"):
+        again = bring(catalog, target, CROW, RAIN, replaces=replaces)
+        assert (again.made, again.superseded) == ([], 0)
+        assert standing(catalog) == {("rain", "present")}
+    assert say(catalog, target, RAIN, corrects=crow.id).made == [], "twice is once"
+    assert {row.id: row.superseded_by_id for row in all_rows(catalog)} == {
+        crow.id: corrected.made[0].id, rain.id: corrected.made[0].id, corrected.made[0].id: None,
+    }  # fmt: skip
+
+
+def test_a_stretch_that_is_restated_by_hand_stays_so(catalog: Catalog) -> None:
+    target = DetectionTarget(heard())
+    bring(catalog, target, CROW, RAIN)
+    say(catalog, target, RAIN, replaces="stretch")
+    assert standing(catalog) == {("rain", "present")}
+    assert bring(catalog, target, CROW, RAIN).made == []
+    assert standing(catalog) == {("rain", "present")}
+
+
+def test_what_was_confirmed_by_hand_outlives_another_file(catalog: Catalog) -> None:
+    target = DetectionTarget(heard())
+    bring(catalog, target, RAIN)
+    assert len(say(catalog, target, RAIN).made) == 1
+    bring(catalog, target, WREN, replaces="all")
+    assert standing(catalog) == {("rain", "present"), ("birds-wren", "present")}
+
+
+def test_corrections_in_several_steps_are_not_undone(catalog: Catalog) -> None:
+    target = DetectionTarget(heard())
+    absent, unsure = (Statement("birds-crow", verdict) for verdict in ("absent", "unsure"))
+    bring(catalog, target, CROW)
+    bring(catalog, target, absent)  # another file
+    say(catalog, target, CROW)
+    say(catalog, target, unsure)
+    for file in (CROW, absent, CROW):
+        assert bring(catalog, target, file).made == []
+        assert standing(catalog) == {("birds-crow", "unsure")}
+    say(catalog, target, absent)
+    assert bring(catalog, target, CROW).made == []
+    assert standing(catalog) == {("birds-crow", "absent")}
+
+
+def test_a_file_may_say_again_what_another_file_took_back(catalog: Catalog) -> None:
+    target = DetectionTarget(heard())
+    for file in (CROW, WREN, CROW, WREN):
+        assert len(bring(catalog, target, file).made) == 1
+        assert standing(catalog) == {(file.class_path, "present")}
+
+
 def test_two_who_say_the_same_at_once_say_it_once(catalog: Catalog) -> None:
     target = DetectionTarget(heard())
     with ThreadPoolExecutor(4) as pool:

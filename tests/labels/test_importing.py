@@ -16,8 +16,11 @@ from tidzam_platform.catalog.tables import Annotation
 from tidzam_platform.detections.exporting import write
 from tidzam_platform.detections.live import LiveDetections
 from tidzam_platform.errors import LabelError, NothingToLabelError
+from tidzam_platform.labels.annotations import annotate
 from tidzam_platform.labels.importing import TrackReport, import_track
 from tidzam_platform.labels.listing import AnnotationQuery, find_annotations
+from tidzam_platform.labels.statement import Statement
+from tidzam_platform.labels.targets import RecordingTarget
 from tidzam_platform.store import LocalStore
 
 NIGHT = "marsh-2026-04-01-12-00-00"
@@ -80,6 +83,22 @@ def test_a_corrected_track_supersedes_and_a_shorter_one_withdraws_when_told(
     assert bring(f"{NIGHT}.ch1.txt", "", replace=True).withdrawn == 0
     assert bring(f"{NIGHT}.ch1.txt", "").labels == 0
     assert bring(f"{NIGHT}.ch1.txt", "3\t4\train\n").made == 1, "what was withdrawn may be said again"
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_correction_by_hand_is_not_undone_by_the_same_file(
+    catalog: Catalog, bring: Any, replace: bool
+) -> None:
+    number = make_recording(catalog)
+    text = "1\t2\tcrow\n1\t2\train\n"
+    bring(f"{NIGHT}.ch1.txt", text)
+    crow, _ = find_annotations(catalog, AnnotationQuery())
+    rain = Statement("rain", start_s=1.0, end_s=2.0)  # which stands already
+    annotate(catalog, RecordingTarget(number, 1), [rain], annotator="anna", tool="web", corrects=crow.id)
+    for _ in range(2):
+        again = bring(f"{NIGHT}.ch1.txt", text, replace=replace)
+        assert (again.made, again.superseded, again.withdrawn) == (0, 0, 0)
+        assert standing(catalog) == [("marsh:out_1", 1.0, "rain", "present")]
 
 
 def test_options_say_what_a_file_speaks_of(catalog: Catalog, bring: Any) -> None:

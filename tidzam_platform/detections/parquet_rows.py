@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from tidzam_platform.channel_patterns import regex_of
 from tidzam_platform.detections.detection import Detection
-from tidzam_platform.detections.query import SCORE_TOLERANCE, DetectionQuery, Position
+from tidzam_platform.detections.query import DetectionQuery, Position
+from tidzam_platform.detections.row_choice import any_chosen, choosing_columns, chosen_rows
+from tidzam_platform.detections.row_groups import may_hold, starts_of
 from tidzam_platform.detections.selection import Selection
 from tidzam_platform.errors import StoreError
-from tidzam_platform.labels.class_paths import SEPARATOR
 from tidzam_platform.store import ObjectStore
 
 BATCH_ROWS: Final = 16_384
@@ -20,23 +20,34 @@ BATCH_ROWS: Final = 16_384
 
 def offer_file(
     store: ObjectStore, key: str, query: DetectionQuery, after: Position | None, selection: Selection
-) -> None:
-    """Offer the detections of a file that fulfil the query and follow ``after``.
+) -> bool:
+    """Offer the detections of a file that fulfil the query and follow ``after``; returns whether there surely are none.
+
+    Parts of the file that can hold none by what its footer says are not read, and of the others first the columns
+    that decide alone.
 
     Raises:
         StoreError: the file is not there, or cannot be read.
     """
+    choosing = choosing_columns(query)
+    is_empty = True
     with _opened(store, key) as parquet:
         groups = range(parquet.num_row_groups)
         for group in reversed(groups) if query.newest_first else groups:
-            first, last = _starts(parquet, group)
+            first, last = starts_of(parquet, group)
             if not selection.needs(last if query.newest_first else first):
-                return  # files are in order of start
+                return False  # files are in order of start; what comes later was not looked at
             if after is not None and (first > after.start if query.newest_first else last < after.start):
+                continue
+            if not may_hold(parquet, group, query):
+                continue
+            if choosing and not any_chosen(parquet.read_row_group(group, columns=choosing), query):
                 continue
             for batch in parquet.iter_batches(BATCH_ROWS, row_groups=[group]):
                 found = _first_of(batch.filter(_mask(batch, query, after)), query, selection.size)
+                is_empty = is_empty and found.num_rows == 0
                 selection.offer(Detection(**row) for row in found.to_pylist())
+    return is_empty
 
 
 def find_in_file(store: ObjectStore, key: str, identities: Collection[str]) -> list[Detection]:
@@ -70,19 +81,8 @@ def _opened(store: ObjectStore, key: str) -> Iterator[Any]:
             ) from error
 
 
-def _starts(parquet: Any, group: int) -> tuple[datetime, datetime]:
-    """Earliest and latest start of a row group."""
-    columns = parquet.metadata.row_group(group)
-    column = parquet.schema_arrow.get_field_index("start")
-    statistics = columns.column(column).statistics
-    if statistics is None or not statistics.has_min_max:
-        return datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-    return statistics.min.replace(tzinfo=UTC), statistics.max.replace(tzinfo=UTC)
-
-
 def _mask(batch: Any, query: DetectionQuery, after: Position | None) -> Any:
     """Boolean ``[rows]``: what fulfils the query."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     start, identity = batch.column("start"), batch.column("id")
@@ -91,19 +91,7 @@ def _mask(batch: Any, query: DetectionQuery, after: Position | None) -> Any:
         conditions.append(pc.greater_equal(start, _scalar(query.since)))
     if query.until is not None:
         conditions.append(pc.less(start, _scalar(query.until)))
-    if query.channels:
-        conditions.append(pc.match_substring_regex(batch.column("channel"), regex_of(query.channels)))
-    if query.classes:
-        paths = batch.column("class_path")
-        chosen = pc.is_in(paths, value_set=pa.array(query.classes))
-        for path in () if query.exact_classes else query.classes:
-            chosen = pc.or_(chosen, pc.starts_with(paths, path + SEPARATOR))
-        conditions.append(chosen)
-    score = batch.column("score").cast("double")
-    if query.score_from > 0:
-        conditions.append(pc.greater_equal(score, query.score_from - SCORE_TOLERANCE))
-    if query.score_to < 1:
-        conditions.append(pc.less_equal(score, query.score_to + SCORE_TOLERANCE))
+    conditions += chosen_rows(batch, query)
     if after is not None:
         beyond, later = (pc.less, pc.less) if query.newest_first else (pc.greater, pc.greater)
         same = pc.and_(pc.equal(start, _scalar(after.start)), later(identity, after.id))

@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Self
 
 from tidzam_platform.channel_patterns import valid_channel_pattern
@@ -18,8 +18,12 @@ MAX_PAGE: Final = 10_000
 MAX_CONDITIONS: Final = 100  # patterns, classes or generations of one query
 SCORE_TOLERANCE: Final = 1e-6  # scores are float32: 0.9 was stored as 0.89999998
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_OF_DAY: Final = timedelta(days=1, microseconds=-1)
 _MAX_CURSOR: Final = 200
-_CURSOR: Final = re.compile(r"(-?[0-9]{1,16})\.([A-Za-z0-9]{1,64})")  # µs since 1970 (to the year 2286), id
+_CURSOR: Final = re.compile(  # µs since 1970 (to the year 2286), id, file
+    r"(-?[0-9]{1,16})\.([A-Za-z0-9]{0,64})(?:\.([0-9]{1,18}))?"
+)
+_LAST_ID: Final = "z"  # behind all ids, which are hexadecimal
 
 
 @dataclass(frozen=True)
@@ -81,15 +85,29 @@ class DetectionQuery:
 
 @dataclass(frozen=True)
 class Position:
-    """Where a page ended. Detections are in order of start, those of one start in order of id."""
+    """Where a page ended. Detections are in order of start, those of one start in order of id.
+
+    Attributes:
+        start: of the last detection, or the edge of a day before which all is told.
+        id: of the last detection; empty, or behind all ids, at the edge of a day.
+        empty_files: files of that day, up to this number of the index, hold nothing that follows: they need not be
+            read again.
+    """
 
     start: datetime
     id: str
+    empty_files: int = 0
 
     @classmethod
     def of(cls, detection: Detection) -> Self:
         """The place of a detection."""
         return cls(detection.start, detection.id)
+
+    @classmethod
+    def before_day(cls, day: date, *, newest_first: bool) -> Self:
+        """The place at which nothing of a day (UTC) is told yet, and all that comes before it in order is."""
+        midnight = datetime.combine(day, time(), UTC)
+        return cls(midnight + _LAST_OF_DAY, _LAST_ID) if newest_first else cls(midnight, "")
 
     @classmethod
     def from_cursor(cls, cursor: str) -> Self:
@@ -99,21 +117,29 @@ class Position:
             raise QueryError(
                 f"{cursor[:_MAX_CURSOR]!r} is no cursor: give next_cursor of the page before, as it is"
             )
-        return cls(_EPOCH + timedelta(microseconds=int(match[1])), match[2])
+        return cls(_EPOCH + timedelta(microseconds=int(match[1])), match[2], int(match[3] or 0))
 
     @property
     def cursor(self) -> str:
         """Opaque text that can stand in a URL."""
         text = f"{(self.start - _EPOCH) // timedelta(microseconds=1)}.{self.id}"
+        text += f".{self.empty_files}" if self.empty_files else ""
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 @dataclass(frozen=True)
 class Page:
-    """A part of an answer; ``next_cursor`` asks for what follows, None at the end."""
+    """A part of an answer.
+
+    Attributes:
+        detections: in the order of the query.
+        next_cursor: asks for what follows; None at the end.
+        is_incomplete: time ran out before there were as many as were asked for; the cursor goes on from there.
+    """
 
     detections: tuple[Detection, ...]
     next_cursor: str | None
+    is_incomplete: bool = False
 
 
 def valid_limit(limit: int) -> int:

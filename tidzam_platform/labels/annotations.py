@@ -16,6 +16,7 @@ from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Annotation, Clip
 from tidzam_platform.clock import utc_now
 from tidzam_platform.errors import LabelError, NothingToLabelError
+from tidzam_platform.labels.corrections import Identity, corrected_elsewhere, identity_of
 from tidzam_platform.labels.statement import Statement, Stretch, valid_annotator
 from tidzam_platform.labels.targets import Place, Target, place_of
 
@@ -28,8 +29,6 @@ Replaces = Literal["same", "stretch", "all"]
 
 _TARGETS: Final = 200  # a transaction
 _LOCK: Final = 7483921  # annotations are written one transaction at a time
-
-Identity = tuple[str, float | None, float | None, float | None, float | None]
 
 
 @dataclass
@@ -57,6 +56,14 @@ class _Author:
     tool: str
     replaces: Replaces
     imports: bool = False
+
+    def spoke(self, row: Annotation) -> bool:
+        """Whether what was said before stands for what is said now.
+
+        What a person says and a file said is written anew, in the person's words: a file that says something else
+        some day must not take the person's word back.
+        """
+        return self.imports or row.tool == self.tool
 
 
 def annotate(
@@ -147,20 +154,20 @@ def _write(
 ) -> None:
     ours = place.annotations(session, Annotation.annotator == author.annotator)
     said = [row for row in ours if row.superseded_by_id is None]
-    before = {_identity(row): row for row in said}
-    corrected = _corrected_elsewhere(ours, author.tool) if author.imports else {}
+    before = {identity_of(row): row for row in said}
+    corrected = corrected_elsewhere(ours, author.tool) if author.imports else {}
     made: dict[Stretch, Annotation] = {}  # the first of each stretch
     kept: dict[Stretch, Annotation] = {}
     settled: set[int] = set()  # numbers of rows of which it is known what becomes of them
     outdated: list[tuple[Annotation, Annotation]] = []  # with what takes its place
     for statement in _fitted(place, statements):
-        known = before.get(_identity(statement))
+        known = before.get(identity_of(statement))
         if known is not None:
             settled.add(known.id)
-        if known is not None and known.verdict == statement.verdict:
+        if known is not None and known.verdict == statement.verdict and author.spoke(known):
             kept.setdefault(statement.stretch, known)
             outcome.kept.append(known)
-        elif (better := corrected.get((_identity(statement), statement.verdict))) is not None:
+        elif (better := corrected.get((identity_of(statement), statement.verdict))) is not None:
             outcome.kept.append(better)
         else:
             row = _new(session, place, statement, author, outcome)
@@ -182,17 +189,6 @@ def _write(
     _supersede(session, outdated, outcome)
 
 
-def _corrected_elsewhere(ours: Sequence[Annotation], tool: str) -> dict[tuple[Identity, str], Annotation]:
-    """What this tool said and another one corrected: (what, verdict) -> the correction."""
-    by_number = {row.id: row for row in ours}
-    found = {}
-    for row in ours:
-        better = None if row.superseded_by_id is None else by_number.get(row.superseded_by_id)
-        if row.tool == tool and better is not None and better.tool != tool:
-            found[_identity(row), row.verdict] = better
-    return found
-
-
 def _correct(
     session: Session,
     place: Place,
@@ -209,8 +205,8 @@ def _correct(
     if wrong is None:
         raise NothingToLabelError(f"{author.annotator!r} made no annotation {corrects} of {place.name}")
     standing = [row for row in ours if row.superseded_by_id is None]
-    same = next((row for row in standing if _identity(row) == _identity(statement)), None)
-    says_so = same is not None and same.verdict == statement.verdict
+    same = next((row for row in standing if identity_of(row) == identity_of(statement)), None)
+    says_so = same is not None and same.verdict == statement.verdict and author.spoke(same)
     if wrong.superseded_by_id is not None and not (says_so and same and wrong.superseded_by_id == same.id):
         raise LabelError(f"annotation {corrects} was corrected by {wrong.superseded_by_id}: correct that one")
     if same is not None and says_so:
@@ -226,16 +222,12 @@ def _fitted(place: Place, statements: Iterable[Statement]) -> list[Statement]:
     """Each statement once, within the target."""
     found: dict[Identity, Statement] = {}
     for statement in map(place.fitted, statements):
-        other = found.setdefault(_identity(statement), statement)
+        other = found.setdefault(identity_of(statement), statement)
         if other.verdict != statement.verdict:
             raise LabelError(
                 f"{statement.class_path!r} is both {other.verdict} and {statement.verdict} in {place.name}: choose one"
             )
     return list(found.values())
-
-
-def _identity(said: Statement | Annotation) -> Identity:
-    return said.class_path, said.start_s, said.end_s, said.low_hz, said.high_hz
 
 
 def _withdrawal(row: Annotation) -> Statement:

@@ -13,7 +13,7 @@ from streamer.web.core import WebCore
 from streamer.web.sockets.clients import Client
 from streamer.web.sockets.rule_requests import RuleReply, commands_of, database_info
 from tidzam_platform.access import Role
-from tidzam_platform.clips import RecorderRuleSpec, StoredRule, from_original, list_rules
+from tidzam_platform.clips import RecorderRuleSpec, StoredRule, from_original, list_rules, read_rules
 from tidzam_platform.clips.preroll import require_preroll
 from tidzam_platform.clips.rules_store import replace_rules
 from tidzam_platform.errors import RuleError
@@ -70,7 +70,8 @@ class ExtractionRules:
         ours = self._standing()
         kept = [rule for rule in ours if rule.spec in wanted]
         new = [spec for spec in wanted if spec not in [rule.spec for rule in kept]]
-        gone = [rule.id for rule in ours if rule not in kept]
+        broken = [rule.id for rule in read_rules(catalog).unreadable if rule.made_by.endswith(_MADE_HERE)]
+        gone = [*(rule.id for rule in ours if rule not in kept), *broken]
         replace_rules(catalog, gone, new, f"{client.caller.name}{_MADE_HERE}")
 
     def _standing(self, *, removed: bool = False) -> list[StoredRule]:

@@ -12,9 +12,10 @@ from typing import Any, Final
 from serving.gateway.refusals import HttpRefusalError
 from streamer.engine.reserved_names import LIVE_STREAMS
 from streamer.web.core import WebCore
+from streamer.web.rates import TokenBucket
 from streamer.web.sockets.clients import Client, Clients
 from streamer.web.sockets.outgoing import News
-from streamer.web.sockets.subscription import Subscription
+from streamer.web.sockets.subscription import Form, Subscription
 from streamer.web.sockets.telling import Teller, news_of, news_of_text
 from streamer.web.sockets.window_forms import WindowText
 from tidzam_platform.access import Role
@@ -27,9 +28,12 @@ _REST_S: Final = 0.000_25  # a client: after a round, so that telling takes half
 _LONGEST_REST_S: Final = 0.1
 _LOOK_AGAIN_S: Final = 5.0  # at tokens
 _STOP_S: Final = 5.0
+_LOGGED_A_SECOND: Final = 0.1  # of what is malformed: a moment may hold hundreds of windows
+_LOGGED_AT_ONCE: Final = 5
 _LIVE: Final = f"{LIVE_STREAMS}:"
 _PASSED_ON: Final = ("detection", "clip_kept", "alert")
 _FOR_OPERATORS: Final = "disk_alarm"
+_MALFORMED: Final = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 class ResultFeed:
@@ -49,6 +53,7 @@ class ResultFeed:
         self._arrived = threading.Condition()
         self._stopping = threading.Event()
         self._look_again_s = 0.0
+        self._log_some = TokenBucket(_LOGGED_A_SECOND, _LOGGED_AT_ONCE)
         self._thread = threading.Thread(target=self._run, name="results", daemon=True)
 
     def start(self) -> None:
@@ -65,9 +70,10 @@ class ResultFeed:
 
     def take(self, event: dict[str, Any]) -> None:
         """Take one event of the analyzer; never waits. The oldest one is lost, and counted, where too many wait."""
-        lost = int(event.get("count", 1)) if event.get("event") == "lost" else 0
+        is_news = event.get("event") != "lost"
+        lost = 0 if is_news else self._lost_there(event)
         with self._arrived:
-            if not lost:
+            if is_news:
                 self._waiting.append(event)
                 self._arrived.notify()
             while len(self._waiting) > _WAITING:
@@ -92,22 +98,45 @@ class ResultFeed:
         for event in events:
             try:
                 windows += self._take_apart(clients, event)
-            except (KeyError, TypeError, ValueError, AttributeError):
-                # An analyzer of another version may tell what we do not know: the next events may be well.
-                _LOG.exception("what the analyzer tells could not be told")
+            except _MALFORMED:
+                self._malformed(event)
         if windows:
             self._tell_windows(clients, windows)
+
+    def _malformed(self, said: object) -> None:
+        """Within an ``except``: another version of the analyzer may tell what we do not know; the rest may be well."""
+        self._core.counts.add("malformed_events_total")
+        if self._log_some.take():
+            _LOG.exception("what the analyzer tells could not be told: %.200r", said)
+
+    def _lost_there(self, event: Mapping[str, Any]) -> int:
+        """How many events the analyzer's own queue lost."""
+        try:
+            return max(0, int(event.get("count", 1)))
+        except (TypeError, ValueError, OverflowError):
+            self._malformed(event)
+            return 1
 
     def _take_apart(self, clients: Sequence[Client], event: Mapping[str, Any]) -> list[WindowText]:
         """The windows of an event; any other is told."""
         kind = event.get("event")
         if kind == "results":
-            return [WindowText(window) for window in event["windows"]]
+            return self._windows(event["windows"])
         if kind in _PASSED_ON:
             self._pass_on(clients, str(kind), event)
         elif kind == _FOR_OPERATORS:
             self._tell_operators(clients, event)
         return []
+
+    def _windows(self, said: Iterable[Any]) -> list[WindowText]:
+        """Those of an event that are well."""
+        found = []
+        for window in said:
+            try:
+                found.append(WindowText(window))
+            except _MALFORMED:
+                self._malformed(window)
+        return found
 
     def _tell_windows(self, clients: Sequence[Client], windows: Sequence[WindowText]) -> None:
         heard = [window for window in windows if not window.channel.startswith(_LIVE)]
@@ -115,14 +144,26 @@ class ResultFeed:
         for client in clients:
             alike[client.subscription].append(client)
         for subscription, group in alike.items():
-            wanted = [
-                window.written(subscription.form) for window in heard if subscription.wants(window.channel)
-            ]
-            self._teller.tell(group, _messages(wanted))
+            wanted = [window for window in heard if subscription.wants(window.channel)]
+            self._teller.tell(group, _messages(self._texts(wanted, subscription.form)))
         live = [window for window in windows if window.channel.startswith(_LIVE)]
         for client in clients if live else ():
             own = [window for window in live if _is_own(client, window.channel, window.time)]
-            self._teller.tell((client,), _own_messages(client, own))
+            texts = self._texts(own, client.subscription.form)
+            self._teller.tell((client,), _own_messages(client, texts))
+
+    def _texts(self, windows: Iterable[WindowText], form: Form) -> list[str]:
+        """Each window as JSON; those that cannot be written are counted once and left out."""
+        found = []
+        for window in windows:
+            if window.is_malformed:
+                continue
+            try:
+                found.append(window.written(form))
+            except _MALFORMED:
+                window.is_malformed = True
+                self._malformed(window.channel)
+        return found
 
     def _pass_on(self, clients: Sequence[Client], kind: str, event: Mapping[str, Any]) -> None:
         said = {key: value for key, value in event.items() if key != "event"}
@@ -175,9 +216,8 @@ def _messages(windows: Sequence[str]) -> Iterator[News]:
         yield news_of_text("sys", f"[{','.join(part)}]")
 
 
-def _own_messages(client: Client, windows: Sequence[WindowText]) -> Iterator[News]:
-    """Of a client's own live stream: as of all others, and as the original told it, by the port's name."""
-    texts = [window.written(client.subscription.form) for window in windows]
+def _own_messages(client: Client, texts: Sequence[str]) -> Iterator[News]:
+    """Windows of a client's own live stream: as of all others, and as the original told them, by the port's name."""
     yield from _messages(texts)
     for text in texts:
         yield news_of_text(client.live_channel.replace(":", "-"), text)

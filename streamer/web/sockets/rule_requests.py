@@ -19,8 +19,11 @@ from tidzam_platform.clips import (
     remove_rule,
     to_original,
 )
+from tidzam_platform.clips.counting import count_unchecked
 from tidzam_platform.clips.preroll import require_preroll
+from tidzam_platform.clips.rules import UNCHECKED
 from tidzam_platform.errors import TidzamError
+from tidzam_platform.plain_text import require_plain
 
 EVENT: Final = "RecorderRules"
 _EMITTER: Final = "TidzamRecorder"
@@ -93,6 +96,8 @@ class RecorderRules:
 def commands_of(request: Any, known: tuple[str, ...]) -> Mapping[str, Any]:
     """The commands of a request in the original's form; HttpRefusalError (400) where it is none.
 
+    InvalidNameError where a text in it holds a control character.
+
     Pages of the original say who sends it (``emitter``), which means nothing here.
     """
     if not isinstance(request, dict):
@@ -100,17 +105,20 @@ def commands_of(request: Any, known: tuple[str, ...]) -> Mapping[str, Any]:
     asked = {key: value for key, value in request.items() if key != "emitter"}
     if not asked or set(asked) - set(known):
         raise bad_request(f"a request is an object with one of {', '.join(known)}")
+    require_plain(asked, "the request")
     return asked
 
 
 def database_info(core: WebCore) -> dict[str, int]:
     """Clips by class; those of the generation in service are all there, with 0 where there is none.
 
-    Without an analyzer only the classes that have clips are known.
+    Without an analyzer only the classes that have clips are known. ``unchecked``, as in the original: the clips of live
+    audio that nobody has labelled.
     """
     counts: Counter[str] = clips_per_class(core.library.catalog)
     try:
         known = core.analyzer.request_quickly("classes")["classes"]
     except TidzamError:
         known = []
-    return {path: counts[path] for path in sorted({*counts, *known})}
+    by_class = {path: counts[path] for path in sorted({*counts, *known})}
+    return {**by_class, UNCHECKED: count_unchecked(core.library.catalog)}

@@ -12,8 +12,8 @@ from streamer.web.sockets.outgoing import News
 
 
 def news_of(event: str, value: Any) -> News:
-    """An event of Socket.IO with one value that JSON can say."""
-    return news_of_text(event, json.dumps(value, separators=(",", ":")))
+    """An event of Socket.IO with one value that JSON can say; ValueError where it cannot (NaN)."""
+    return news_of_text(event, json.dumps(value, separators=(",", ":"), allow_nan=False))
 
 
 def news_of_text(event: str, text: str) -> News:

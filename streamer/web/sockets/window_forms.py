@@ -38,6 +38,7 @@ class WindowText:
     Attributes:
         channel: which it is of.
         time: when it began, ISO 8601 in UTC.
+        is_malformed: it turned out that it cannot be written.
     """
 
     def __init__(self, window: Window) -> None:
@@ -45,11 +46,12 @@ class WindowText:
         self.channel, self.time = str(window["chan"]), str(window["time"])
         self._window: Window = {"time": self.time} | {name: window[name] for name in _SAID}
         self._written: dict[Form, str] = {}
+        self.is_malformed = False
 
     def written(self, form: Form) -> str:
-        """``{"chan": ..., "analysis": {...}}`` as JSON."""
+        """``{"chan": ..., "analysis": {...}}`` as JSON; ValueError where that cannot say it (NaN)."""
         known = self._written.get(form)
         if known is None:
             said = {"chan": self.channel, "analysis": _FORMS[form](self._window)}
-            known = self._written[form] = json.dumps(said, separators=(",", ":"))
+            known = self._written[form] = json.dumps(said, separators=(",", ":"), allow_nan=False)
         return known

@@ -79,7 +79,7 @@ def read(client: Client) -> list[tuple[str, Any]]:
     return found
 
 
-def results(*windows: dict[str, Any]) -> dict[str, Any]:
+def results(*windows: Any) -> dict[str, Any]:
     return {"event": "results", "windows": list(windows)}
 
 
@@ -172,6 +172,36 @@ def test_what_an_analyzer_of_another_version_tells_stops_nothing(desk: Desk, str
         lambda: any("marsh:out_4" in str(packet.data) for packet in client.session.queue.queue),
         "the next one",
     )
+
+
+def test_one_bad_window_takes_no_other_with_it_and_is_counted(desk: Desk) -> None:
+    desk.feed.stop()  # so that they wait, and are told in one round
+    client, brief = desk.client(), desk.client()
+    brief.subscription = Subscription(form="brief")
+    good = told_window("marsh:out_1")
+    lacking = {key: value for key, value in good.items() if key != "outputs"}
+    no_number = {**told_window("marsh:out_2"), "outputs": {"birds": float("nan")}}
+    for event in (
+        results(good, lacking, "no window", no_number, told_window("marsh:out_3")),
+        {"event": "detection", "channel": "marsh:out_1", "score": float("nan")},
+        results(told_window("marsh:out_4")),
+    ):
+        desk.feed.take(event)
+    again = ResultFeed(desk.core, desk.clients, Teller(desk.core.counts))
+    again._waiting = desk.feed._waiting
+    again.start()
+    wait_for(lambda: client.session.queue.qsize() == 1 and brief.session.queue.qsize() == 1, "both are told")
+    again.stop()
+    heard = {"marsh:out_1", "marsh:out_3", "marsh:out_4"}
+    assert {window["chan"] for _, windows in read(client) for window in windows} == heard
+    assert {window["chan"] for _, windows in read(brief) for window in windows} >= heard
+    assert desk.counted("malformed_events_total") == 4
+
+
+@pytest.mark.parametrize("count", ["x", None, [], float("inf"), -5])
+def test_a_loss_without_a_number_is_still_a_loss(desk: Desk, count: Any) -> None:
+    desk.feed.take({"event": "lost", "count": count})
+    assert desk.counted("lost_events_total") == (0 if count == -5 else 1)
 
 
 def test_a_token_that_is_revoked_ends_what_is_told(desk: Desk) -> None:

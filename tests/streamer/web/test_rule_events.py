@@ -68,7 +68,7 @@ def test_clips_are_counted_by_class_and_classes_without_any_are_told(
     for seed, path in enumerate(("birds", "birds", "frogs")):
         clip = record(library.catalog, library.store, tmp_path, metadata(path, at_s=seed), seed=seed)
     say(library.catalog, clip.id, "insects")
-    told = {"birds": 2, "insects": 1, "rain": 0}
+    told = {"birds": 2, "insects": 1, "rain": 0, "unchecked": 2}
     for event in (RECORDER, EXTRACTION):
         request = {"get_database_info": ""} if event == RECORDER else {"get": "database_info"}
         ((answer),) = answers(client, event, request)
@@ -78,7 +78,7 @@ def test_clips_are_counted_by_class_and_classes_without_any_are_told(
 def test_counts_are_told_without_an_analyzer(own_home: Path, tmp_path: Path) -> None:
     with FakeEngine(own_home), WebProcess(own_home) as web, SocketClient(web) as client:
         assert answers(client, RECORDER, {"get_database_info": ""}) == [
-            {"database_info": {}, "emitter": "TidzamRecorder"}
+            {"database_info": {"unchecked": 0}, "emitter": "TidzamRecorder"}
         ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.clips.made import metadata, record
+from tests.clips.made import break_rule, metadata, record, rule
 from tests.streamer.web.web_process import WebProcess
 from tests.support.fake_engine import FakeEngine
 from tidzam_platform.access import Role
@@ -42,9 +42,21 @@ def test_a_rule_is_added_listed_with_its_clips_and_removed(
     assert [(rule["id"], rule["clips"]) for rule in web.request("GET", RULES).body["rules"]] == [(number, 1)]
     removed = web.request("DELETE", f"{RULES}/{number}", token=token)
     assert (removed.status, removed.body["removed_at"] is not None) == (200, True)
-    assert web.request("GET", RULES).body == {"rules": []}
+    assert web.request("GET", RULES).body == {"rules": [], "unreadable": []}
     assert [rule["id"] for rule in web.request("GET", f"{RULES}?removed=true").body["rules"]] == [number]
     assert web.request("DELETE", f"{RULES}/{number}", token=token).status == 404
+
+
+def test_a_rule_that_cannot_be_read_is_told_beside_the_others_and_removed(
+    web: WebProcess, library: Home
+) -> None:
+    kept, broken = rule(library.catalog, classes="birds"), break_rule(library.catalog, '{"classes": ["bi')
+    told = web.request("GET", RULES).body
+    assert [one["id"] for one in told["rules"]] == [kept.id]
+    assert [(one["id"], "cannot be read" in one["problem"]) for one in told["unreadable"]] == [(broken, True)]
+    removed = web.request("DELETE", f"{RULES}/{broken}", token=web.token())
+    assert (removed.status, removed.body["id"]) == (200, broken)
+    assert web.request("GET", RULES).body["unreadable"] == []
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from tidzam_platform.detections.detection import Detection
 from tidzam_platform.detections.formats.layout import Layout, exact_time, rounded_score
 
+_FORMULA_BEGINS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_BOTH_ENDS: Final = "\r\n"
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 COLUMNS: Final = ("detection", "generation", "channel", "start", "end", "class_path", "score")
 
 
@@ -41,7 +45,18 @@ def write_csv(detections: Iterable[Detection], _layout: Layout) -> Iterator[str]
 
 
 def csv_line(cells: tuple[object, ...]) -> str:
-    """One line of CSV."""
+    """One line of CSV, whose texts no spreadsheet takes for formulas.
+
+    As OWASP's page on CSV injection advises (owasp.org/www-community/attacks/CSV_Injection), an apostrophe goes before
+    a text that begins like a formula; numbers, negative ones among them, stay what they are.
+    """
     line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+    # Python 3.11 puts quotes around those line ends alone that it writes itself.
+    csv.writer(line, lineterminator=_BOTH_ENDS).writerow(tuple(_harmless(cell) for cell in cells))
+    return line.getvalue().removesuffix(_BOTH_ENDS) + "\n"
+
+
+def _harmless(cell: object) -> object:
+    if isinstance(cell, str) and cell.startswith(_FORMULA_BEGINS) and not _NUMBER.fullmatch(cell):
+        return f"'{cell}"
+    return cell
