@@ -14,75 +14,34 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
 
+from streamer.engine.benchmarks.tone_sources import RING_S, Feeder, ToneLoad, wait_until_filled
 from streamer.engine.benchmarks.tones import ToneWriter
 from streamer.engine.graph import ANALYZER, AudioGraph, GraphKeeper, open_graph
 from streamer.engine.rings import ChannelRings, Directory, RingFolder, SourceRing
 from tidzam_platform.errors import AudioGraphError
 from tidzam_platform.settings import GraphSettings
 
-_RING_S: Final = 4.0
-_FILL_S: Final = 1.0  # a feeder asks Python for its turn so often
-_FILLED_S: Final = 60.0
 _SETTLE_S: Final = 2.0
 _ANSWER_S: Final = 120.0
 
 
-@dataclass(frozen=True)
-class Load:
-    """What an engine is to carry.
+@dataclass(frozen=True, kw_only=True)
+class Load(ToneLoad):
+    """Of this bench.
 
     Attributes:
-        home: an empty data folder.
-        channels, channels_per_source: how many channels, in how many sources.
         seconds: how long is counted.
         busy_threads: threads of Python that compute without end in the engine's process.
-        graph: its settings.
     """
 
-    home: str
-    channels: int
-    channels_per_source: int
     seconds: float
     busy_threads: int
-    graph: dict[str, Any]
-
-    def as_json(self) -> str:
-        """The argument of this program."""
-        return json.dumps(asdict(self))
-
-    def sources(self) -> list[tuple[int, int]]:
-        """Number of the first channel, and how many, of each source."""
-        step = self.channels_per_source
-        return [(first, min(step, self.channels - first)) for first in range(0, self.channels, step)]
-
-
-class Feeder(threading.Thread):
-    """What feeds a source's ring from its child."""
-
-    def __init__(self, ring: SourceRing, writer: ToneWriter) -> None:
-        super().__init__(name=f"tidzam-feeder-{ring.name}", daemon=True)
-        self.ring, self._writer = ring, writer
-        self._ending = False
-        self.start()
-
-    def run(self) -> None:
-        """Fill the ring until it is closed, or its child has ended."""
-        ended = False
-        while not self._ending and not ended:
-            ended = self.ring.fill_from(self._writer.descriptor, _FILL_S).ended
-
-    def close(self) -> None:
-        """End it, and the child."""
-        self._ending = True
-        self.ring.interrupt()
-        self.join()
-        self._writer.close()
 
 
 @contextlib.contextmanager
@@ -117,7 +76,7 @@ def run(load: Load) -> dict[str, Any]:
         directory = opened.enter_context(Directory.create(folder))
         feeders = [_source(opened, folder, home, *source) for source in load.sources()]
         _connect(opened, graph, rings, directory, [feeder.ring for feeder in feeders])
-        _wait_until_filled([feeder.ring for feeder in feeders])
+        wait_until_filled([feeder.ring for feeder in feeders])
         reader = opened.enter_context(_reader(home))
         threads = opened.enter_context(busy_threads(load.busy_threads))
         for feeder in feeders:
@@ -127,7 +86,7 @@ def run(load: Load) -> dict[str, Any]:
 
 
 def _source(opened: ExitStack, folder: RingFolder, home: Path, first: int, channels: int) -> Feeder:
-    ring = opened.enter_context(SourceRing.create(folder, f"tones{first}", channels, seconds=_RING_S))
+    ring = opened.enter_context(SourceRing.create(folder, f"tones{first}", channels, seconds=RING_S))
     feeder = Feeder(ring, ToneWriter(home, first, channels))
     opened.callback(feeder.close)
     return feeder
@@ -158,14 +117,6 @@ def _connect(
             "slots": slots,
         }
     )
-
-
-def _wait_until_filled(sources: list[SourceRing]) -> None:
-    deadline = time.monotonic() + _FILLED_S
-    while any(ring.waiting_frames < ring.capacity_frames // 2 for ring in sources):
-        if time.monotonic() > deadline:
-            raise AudioGraphError(f"the sources gave too little within {_FILLED_S:.0f} s")
-        time.sleep(0.05)
 
 
 @contextlib.contextmanager

@@ -104,7 +104,14 @@ def run_once(
     """One engine, one load."""
     with tempfile.TemporaryDirectory(prefix="tidzam-bench-") as home:
         graph = settings.model_copy(update={"max_channels": channels}).model_dump()
-        load = Load(home, channels, channels_per_source, seconds, busy_threads, graph)
+        load = Load(
+            home=home,
+            channels=channels,
+            channels_per_source=channels_per_source,
+            graph=graph,
+            seconds=seconds,
+            busy_threads=busy_threads,
+        )
         counted, memory = _run_engine(load)
     return figures_of(counted, channels, memory)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Literal, Protocol
 
 from streamer.engine.graph.blocks import (
@@ -37,6 +37,7 @@ class ClientBackend(Protocol):
         """Have the compiled callback called with ``block`` at each cycle.
 
         ``owner`` holds all that the callback works on. It is kept alive until ``stop``, also if everybody forgets it.
+        While a graph is made again the calls begin later: see ``JackGraph.activate``.
         """
 
     def is_called(self) -> bool:
@@ -73,9 +74,29 @@ def wait_for_cycles(block: Block, are_coming: Callable[[], bool], who: str) -> N
     Raises:
         AudioGraphError: they should come and do not.
     """
-    calls, deadline = int(block.words[C_CALLS]), time.monotonic() + _SETTLE_S
+    calls = int(block.words[C_CALLS])
     # The call that runs now may have begun before; the one after it has not.
-    while are_coming() and block.words[C_CALLS] < calls + 2:
+    _wait_while(lambda: are_coming() and block.words[C_CALLS] < calls + 2, who)
+
+
+def wait_for_calls(blocks: Iterable[Block], are_coming: Callable[[], bool], who: str) -> None:
+    """Wait until each of the clients with these blocks has been called once.
+
+    Raises:
+        AudioGraphError: they should be and are not.
+    """
+    waiting = list(blocks)
+
+    def is_waiting() -> bool:
+        waiting[:] = [block for block in waiting if not block.words[C_CALLS]]
+        return bool(waiting) and are_coming()
+
+    _wait_while(is_waiting, who)
+
+
+def _wait_while(condition: Callable[[], bool], who: str) -> None:
+    deadline = time.monotonic() + _SETTLE_S
+    while condition():
         if time.monotonic() > deadline:
             raise AudioGraphError(
                 f"the audio graph has not called {who} for {_SETTLE_S:.0f} s: it hangs, or is overloaded"

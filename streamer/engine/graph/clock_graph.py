@@ -158,6 +158,7 @@ class ClockGraph:
             "restarts": 0,
             "lost_because": None,
             "lost_at": None,
+            "lost_for_s": None,
         }
 
     def step(self, cycles: int = 1) -> None:

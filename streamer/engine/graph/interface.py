@@ -171,6 +171,7 @@ class AudioGraph(Protocol):
         """For people and metrics: ``kind``, ``running``, ``xruns``, ``cycle_frames``, ``restarts``, and the last loss.
 
         ``lost_because`` and ``lost_at`` (UTC) say why and when it was lost, also when it is back; None if it never was.
+        ``lost_for_s`` says for how long when all is back: clients, ports and connections.
         """
 
     def close(self) -> None:

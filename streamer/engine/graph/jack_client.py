@@ -23,6 +23,10 @@ class Owner(Protocol):
     def loss(self) -> LossEvent:
         """Where a client tells that JACK is gone."""
 
+    @property
+    def is_held(self) -> bool:
+        """Whether clients that start wait for ``JackGraph.activate``."""
+
     def joins(self, block: Block) -> None:
         """A client with this block is about to be called: set its time."""
 
@@ -98,20 +102,32 @@ class JackClient:
         words[C_GET_BUFFER] = function_address("jack_port_get_buffer")
         words[C_FRAME_TIME] = function_address("jack_last_frame_time")
         words[C_MICROSECONDS] = function_address("jack_get_time")
-        self._graph.joins(block)
         code = compiled()
         self.requests.set_process_callback(
             code.play_callback if callback == "play" else code.record_callback, block.address
         )
+        if not self._graph.is_held:
+            self.activate()
+
+    def activate(self) -> None:
+        """Have it called at each cycle, after ``start``; nothing happens if it is already.
+
+        Raises:
+            AudioGraphError: JACK is gone, or refuses.
+        """
         jack = jack_module()
-        try:
-            self._client.activate()
-        except jack.JackError as error:
-            raise AudioGraphError(
-                f"JACK does not start the client {self.name}: {error} {last_message()}"
-            ) from error
-        self._active = True
-        self._graph.joined(block)
+        with self._lock:
+            if self._active or self._stopping:
+                return
+            self._graph.joins(self.block)
+            try:
+                self._client.activate()
+            except jack.JackError as error:
+                raise AudioGraphError(
+                    f"JACK does not start the client {self.name}: {error} {last_message()}"
+                ) from error
+            self._active = True
+            self._graph.joined(self.block)
 
     def is_called(self) -> bool:
         """See ``clients.ClientBackend``."""

@@ -9,7 +9,13 @@ from datetime import datetime
 from typing import Any, Self
 
 from streamer.engine.graph.blocks import C_EXTENDED, C_FRAMES, C_HELD, C_OFFSET, Block, client_block
-from streamer.engine.graph.clients import BundleClient, InputsClient, SourceClient, wait_for_cycles
+from streamer.engine.graph.clients import (
+    BundleClient,
+    InputsClient,
+    SourceClient,
+    wait_for_calls,
+    wait_for_cycles,
+)
 from streamer.engine.graph.interface import (
     Connection,
     PortKind,
@@ -33,7 +39,7 @@ class JackGraph:
         server: name of a running JACK server.
         first_frame: jack frame that it is now; the frames of a server begin near 0 at each of its starts.
         xruns: where xruns are counted, if somebody goes on counting.
-        held: sources stay silent, and keep their frames, until ``release``.
+        held: clients wait for ``activate``, and sources stay silent, and keep their frames, until ``release``.
     """
 
     def __init__(
@@ -67,6 +73,7 @@ class JackGraph:
             self._latest = first_frame
             self._control.watch(self._xruns, self._listeners.changed)
             self._control.start(self._time, "play", self)
+            self._control.activate()
             self._watcher.start()
         except BaseException:
             self._control.stop()
@@ -158,6 +165,11 @@ class JackGraph:
         """See ``interface.AudioGraph``."""
         return not self.loss.happened and not self._closed
 
+    @property
+    def is_held(self) -> bool:
+        """See ``jack_client.Owner``."""
+        return self._held
+
     def on_change(self, listener: Callable[[], None]) -> None:
         """See ``interface.AudioGraph``."""
         self._listeners.on_change(listener)
@@ -176,6 +188,7 @@ class JackGraph:
             "restarts": 0,
             "lost_because": self.lost_because,
             "lost_at": None if self._lost_at is None else format_utc(self._lost_at),
+            "lost_for_s": None,
         }
 
     def close(self) -> None:
@@ -196,12 +209,43 @@ class JackGraph:
             self.loss.close()
         self._listeners.close()
 
+    def activate(self, name: str) -> None:
+        """Have client ``name`` of a graph that is held called at each cycle; nothing happens if there is none.
+
+        Clients are all opened first and activated then: at each change of the graph JACK asks each active client for
+        its latencies, one after the other, twice.
+
+        Raises:
+            AudioGraphError: JACK is gone, or refuses.
+        """
+        with self._lock:
+            client = self._clients.get(name)
+        if client is not None:
+            client.activate()
+
+    def change_cycle(self, frames: int) -> None:
+        """Change the block size of a graph that is held, if it is another one.
+
+        Raises:
+            AudioGraphError: JACK is gone, or refuses.
+        """
+        if frames == self.cycle_frames:
+            return
+        # Whoever was not called before would not see the change, and count wrong from then on.
+        wait_for_calls([self._time, *self._blocks], lambda: self.is_running, "JACK's clients")
+        with self._lock:
+            if failed := self._requests.set_cycle_frames(frames):
+                raise AudioGraphError(
+                    f"JACK does not change its block size to {frames} frames ({failed}): {last_message()}"
+                )
+
     def release(self) -> None:
         """Let the sources of a graph that is held play."""
         self.settle()
         with self._lock:
             self._held = False
             for block in self._blocks:
+                self.joined(block)
                 block.words[C_HELD] = 0
 
     # What clients need.

@@ -160,6 +160,10 @@ class Requests:
         """Frames of a cycle."""
         return int(self._lib.jack_get_buffer_size(self._pointer))
 
+    def set_cycle_frames(self, frames: int) -> int:
+        """Change the frames of a cycle; 0, or not."""
+        return int(self._lib.jack_set_buffer_size(self._pointer, frames))
+
     def rate_hz(self) -> int:
         """Frames a second."""
         return int(self._lib.jack_get_sample_rate(self._pointer))

@@ -19,6 +19,7 @@ from streamer.engine.graph.jack_graph import JackGraph
 from streamer.engine.graph.jackd import server_name
 from streamer.engine.graph.kept_clients import Kept, KeptBundle, KeptClient, KeptInputs, KeptSource
 from streamer.engine.graph.listeners import Listeners
+from streamer.engine.graph.making_again import ClientMaker, cycle_frames_of
 from streamer.engine.graph.remembered import RememberedConnections
 from streamer.engine.graph.server_life import ServerLife
 from streamer.engine.rings import ENGINE_RATE_HZ, ChannelRings, SourceRing
@@ -30,6 +31,10 @@ _log = logging.getLogger(__name__)
 
 _LOOK_S: Final = 0.25  # how often the server is looked at
 _TRY_AGAIN_S: Final = 5.0  # what JACK refused, while it works
+_LOOK_PAUSE_S: Final = 0.1  # between looks after changes: a look waits for a cycle, and others wait for it
+_SHORT_CYCLE_TRIES: Final = (
+    2  # then all are made in cycles as long as they shall be: it may be that which fails
+)
 _BACK_OFF_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # before each further start; the last one for ever
 
 
@@ -55,8 +60,10 @@ class GraphKeeper:
         self._clients: list[KeptClient] = []
         self._connections = RememberedConnections()
         self._xruns = Block(1)
+        self._counted_xruns: tuple[int, int | None] = (0, None)  # so many, and since the word above said this
         self._life: ServerLife | None = None
         self._graph: JackGraph | None = None  # set when all clients are in it
+        self._maker: ClientMaker | None = None  # for this life
         self._is_ready = False
         self._cycle_frames = settings.period_frames
         self._frame = (0, time.monotonic())  # a jack frame, and when it was
@@ -64,6 +71,8 @@ class GraphKeeper:
         self._restarts = 0
         self._lost_because = ""
         self._lost_at: datetime | None = None
+        self._lost_s: float | None = None  # the same, monotonic
+        self._lost_for_s: float | None = None
         self._failures: list[BaseException] = []  # of the first start
         self._ending = threading.Event()
         self._wake = threading.Event()
@@ -152,7 +161,8 @@ class GraphKeeper:
     @property
     def xruns(self) -> int:
         """See ``interface.AudioGraph``."""
-        return int(self._xruns.words[0])
+        counted, since = self._counted_xruns
+        return counted if since is None else counted + int(self._xruns.words[0]) - since
 
     @property
     def is_running(self) -> bool:
@@ -192,6 +202,7 @@ class GraphKeeper:
             "restarts": self._restarts,
             "lost_because": self._lost_because or None,
             "lost_at": None if self._lost_at is None else format_utc(self._lost_at),
+            "lost_for_s": None if self._lost_for_s is None else round(self._lost_for_s, 2),
             "jackd_said": life.jackd.last_lines()[-3:] if life is not None else [],
         }
 
@@ -248,7 +259,7 @@ class GraphKeeper:
         failures = 0
         while not self._ending.wait(_pause_s(failures)):
             try:
-                self._begin()
+                self._begin(in_short_cycles=failures < _SHORT_CYCLE_TRIES)
             except (AudioGraphError, ProcessError, MissingSystemPartError, OSError) as error:
                 failures += 1
                 self._end(str(error))
@@ -265,64 +276,62 @@ class GraphKeeper:
                 _log.warning("the audio graph is lost and will be made again: %s", reason)
                 self._restarts += 1
                 self._lost_because, self._lost_at = reason, utc_now()
+                self._lost_s, self._lost_for_s = time.monotonic(), None
                 self._listeners.lost(reason)
                 self._end(reason)
 
-    def _begin(self) -> None:
+    def _begin(self, *, in_short_cycles: bool) -> None:
         """A server, the clients, and the connections."""
         frame = self.frame_time()
-        life = self._life = ServerLife(self._server, self._settings, self._cycle_frames)
+        # Not every sound card can do every length.
+        may_be_short = in_short_cycles and self._settings.driver == "dummy"
+        cycle = cycle_frames_of(self._cycle_frames, len(self._clients), may_be_short=may_be_short)
+        life = self._life = ServerLife(self._server, self._settings, cycle.opening)
         graph = life.open(frame, self._xruns, self._ending)
         graph.on_change(self._changed)
         graph.on_lost(lambda _reason: self._wake.set())
-        made: list[KeptClient] = []
-        while True:
-            with self.client_lock:  # not for all of them at once: others have questions meanwhile
-                if coming := [client for client in self._clients if client not in made]:
-                    self._make(coming[0], graph, life)
-                    made.append(coming[0])
-                    continue
-                self._graph = graph
-                self._reconnect(graph)
-                graph.release()
-                self._is_ready = True
-                return
-
-    def _make(self, client: KeptClient, graph: JackGraph, life: ServerLife) -> None:
-        try:
-            client.make(graph)
-        except AudioGraphError as error:
-            if life.is_dying():
-                raise
-            # One that JACK does not want must not keep the others from coming back.
-            _log.warning("%s cannot be made again, it is tried later: %s", client.name, error)
+        maker = self._maker = ClientMaker(graph, life, self._clients, self.client_lock, self._ending)
+        maker.make_all(cycle)
+        if self._ending.is_set():
+            return
+        with self.client_lock:
+            maker.make_missing()  # what came meanwhile
+            self._graph = graph
+            self._reconnect(graph)
+            graph.release()
+            # Cycles that came too late while nothing played cost nothing.
+            self._counted_xruns = (self.xruns, int(self._xruns.words[0]))
+            self._is_ready = True
+            self._lost_for_s = None if self._lost_s is None else time.monotonic() - self._lost_s
 
     def _watch(self) -> str:
         """Returns why the graph is lost; empty if it shall end."""
         life = self._life
         assert life is not None  # noqa: S101 - _begin has made it
+        next_look_s = 0.0
         while not self._ending.is_set():
             if reason := life.why_lost():
                 return reason
-            if self._graph is not None and self.client_lock.acquire(timeout=_LOOK_S):
+            wait_s = next_look_s - time.monotonic()
+            if wait_s <= 0 and self._graph is not None and self.client_lock.acquire(timeout=_LOOK_S):
                 try:
-                    self._look(self._graph, life)
+                    self._look(self._graph)
                 finally:
                     self.client_lock.release()
-            self._wake.wait(_LOOK_S)
+                next_look_s, wait_s = time.monotonic() + _LOOK_PAUSE_S, _LOOK_S
+            self._wake.wait(max(wait_s, 0.0))
             self._wake.clear()
         return ""
 
-    def _look(self, graph: JackGraph, life: ServerLife) -> None:
+    def _look(self, graph: JackGraph) -> None:
         """Note what must be made again should the server die now, and make what could not be made before."""
         self._frame = (self.frame_time(), time.monotonic())
         self._cycle_frames = self.cycle_frames
         try:
             if time.monotonic() > self._try_again_s:
                 self._try_again_s = time.monotonic() + _TRY_AGAIN_S
-                for client in self._clients:
-                    if not client.is_made:
-                        self._make(client, graph, life)
+                if self._maker is not None:
+                    self._maker.make_missing()
             self._reconnect(graph)
         except AudioGraphError as error:
             if graph.is_running:  # else the next look at the server says why
@@ -351,7 +360,8 @@ class GraphKeeper:
         self._frame = (self.frame_time(), time.monotonic())
         with self.client_lock:
             life, self._life = self._life, None
-            self._graph, self._is_ready = None, False
+            self._graph, self._maker, self._is_ready = None, None, False
+            self._counted_xruns = (self.xruns, None)
             self._lost_because = reason or self._lost_because
             self._connections.lost()
             for client in self._clients:

@@ -35,6 +35,12 @@ class Kept(ABC, Generic[Client]):
         """The graph is gone, and what was made in it."""
         self._client = None
 
+    def discard(self) -> None:
+        """JACK does not want it: what was made of it goes, and it is made again later."""
+        if self._client is not None:
+            self._client.close()
+        self._client = None
+
     @abstractmethod
     def wanted_ports(self) -> set[str]:
         """Ports that are there whenever the server is."""

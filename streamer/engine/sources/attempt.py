@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -88,6 +89,7 @@ class Attempt:
         cancellation: of this attempt; ends all waits.
         on_sounding: told when samples come, again after each ``on_stalled``.
         on_stalled: told why too few come.
+        on_asking: told True before a server is asked, and False when it has answered.
     """
 
     def __init__(
@@ -100,11 +102,13 @@ class Attempt:
         *,
         on_sounding: Callable[[], None],
         on_stalled: Callable[[str], None],
+        on_asking: Callable[[bool], None] = lambda _waits: None,
     ) -> None:
         self.specification, self.context, self.memory = specification, context, memory
         self.cancellation = cancellation
         self.settings = context.settings.sources
         self._ports, self._on_sounding, self._on_stalled = ports, on_sounding, on_stalled
+        self._on_asking = on_asking
         self._first_s: float | None = None
         self._stalled = False
 
@@ -117,6 +121,14 @@ class Attempt:
     def ring(self) -> SourceRing | None:
         """The source's ring, if it has one already."""
         return self._ports.ring
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """While a server is asked that may not answer. Other sources may start meanwhile."""
+        self._on_asking(True)
+        yield
+        self._on_asking(False)
+        self.cancellation.require_going()
 
     def child(self) -> Cancellation:
         """A cancellation of a part of the attempt, to be closed."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from streamer.engine.fetching import open_stream
+from streamer.engine.fetching import ByteStream, Cancellation, open_stream
 from streamer.engine.rings import ENGINE_RATE_HZ
 from streamer.engine.sources.attempt import Attempt, exact_zeros
 from streamer.engine.sources.channel_map import ChannelMap
@@ -28,11 +29,8 @@ class UrlFeed:
     def run(self, attempt: Attempt) -> str:
         """See ``attempt.Feed``."""
         specification = attempt.specification
-        assert specification.url is not None  # noqa: S101 - the manager chose this feed by it
         with attempt.child() as cancellation:
-            stream = open_stream(
-                specification.url, attempt.settings, cancel=cancellation, resolver=attempt.context.resolver
-            )
+            stream = _opened(attempt, cancellation)
             stream, not_copied = with_copy(stream, specification, attempt.context.hooks)
             # The decoder closes the stream, also when ffmpeg cannot be started.
             with StreamDecoder(stream.input_arguments(), cancellation, stream=stream) as decoder:
@@ -50,6 +48,23 @@ class UrlFeed:
                 if stream.is_live:
                     play_live(attempt, decoder, can_wait=True, look=look)
                 return play_paced(attempt, decoder)
+
+
+def _opened(attempt: Attempt, cancellation: Cancellation) -> ByteStream:
+    """The stream at the source's URL, when its server has answered and few enough others are starting."""
+    assert attempt.specification.url is not None  # noqa: S101 - the manager chose this feed by it
+    with contextlib.ExitStack() as opened:
+        with attempt.asking():
+            stream = opened.enter_context(
+                open_stream(
+                    attempt.specification.url,
+                    attempt.settings,
+                    cancel=cancellation,
+                    resolver=attempt.context.resolver,
+                )
+            )
+        opened.pop_all()
+    return stream
 
 
 def play_live(

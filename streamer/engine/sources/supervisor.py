@@ -232,6 +232,12 @@ class SourceSupervisor:
         def stalled(reason: str) -> None:
             self._machine.step(SourceState.STALLED, reason)
 
+        def asking(waits: bool) -> None:
+            if waits:
+                slot.lend()
+            else:
+                slot.keep(cancellation)
+
         return Attempt(
             self.specification,
             self._context,
@@ -240,6 +246,7 @@ class SourceSupervisor:
             cancellation,
             on_sounding=sounding,
             on_stalled=stalled,
+            on_asking=asking,
         )
 
     def _attempted(self, slot: StartSlot) -> _Outcome:

@@ -6,6 +6,7 @@ import random
 import statistics
 import threading
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,6 +87,49 @@ def test_who_never_failed_goes_before_who_hangs_for_ever() -> None:
         cancellation.cancel()
         waiting.join(20)
         assert not waiting.is_alive()
+
+
+def test_who_waits_for_an_answer_keeps_nobody_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamer.engine.sources.start_slots.LENT_S", 0.1)
+    slots = StartSlots(1)
+    with Cancellation() as cancellation:
+        hanging = slots.acquire(cancellation)
+        assert hanging is not None
+        hanging.lend()
+        other = slots.acquire(cancellation)
+        assert other is not None, "the place of the hanging one came back"
+        assert (slots.taken, slots.most_taken) == (1, 1)
+        answered: list[bool] = []
+        thread = threading.Thread(target=lambda: answered.append(hanging.keep(cancellation)))
+        thread.start()
+        wait_for(lambda: slots.waiting == 1, "the one that was answered waits for its turn")
+        other.release()
+        thread.join(20)
+        assert answered == [True]
+        assert slots.taken == 1
+        hanging.release()
+        hanging.release()
+        assert slots.taken == 0
+
+
+def test_who_is_answered_in_time_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamer.engine.sources.start_slots.LENT_S", 0.1)
+    slots = StartSlots(1)
+    with Cancellation() as cancellation:
+        slot = slots.acquire(cancellation)
+        assert slot is not None
+        slot.lend()
+        assert slot.keep(cancellation)
+        thread = threading.Thread(target=slots.acquire, args=(cancellation,))
+        thread.start()
+        wait_for(lambda: slots.waiting == 1, "another one waits")
+        thread.join(0.3)
+        assert slots.waiting == 1, "longer than a place is lent"
+        cancellation.cancel()
+        thread.join(20)
+        assert not slot.keep(cancellation)
+        slot.release()
+        assert slots.taken == 0
 
 
 def test_a_wait_for_a_place_can_be_ended() -> None:
