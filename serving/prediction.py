@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays: each is itself alone
 class Prediction:
     """What one generation heard in a batch of windows.
 

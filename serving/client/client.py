@@ -96,6 +96,11 @@ class ModelClient:
         self.close()
 
     @property
+    def uses_keys(self) -> bool:
+        """Whether ``predict`` looks at its ``key``, by the usual route: there is a share, or a shadow."""
+        return self._shadow is not None or self._route.needs_key
+
+    @property
     def counts(self) -> ClientCounts:
         """What the client has counted since it was made."""
         lanes = self._lanes.all()

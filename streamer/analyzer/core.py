@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from streamer.analyzer.alerts import Alert, Alerts, ChannelState
 from streamer.analyzer.asking import Asker, Describer, Generations, Spool
-from streamer.analyzer.deciding import Decider, DetectionStore
+from streamer.analyzer.deciding import Decider, DetectionJournal, DetectionStore
 from streamer.analyzer.expected_microphones import ExpectedMicrophones
 from streamer.analyzer.hearing import AudioHistory, Hearer
 from streamer.analyzer.keeping import ClipKeeper
 from streamer.analyzer.mixer_reports import MixerReports
 from streamer.analyzer.outputs import Outputs
+from streamer.analyzer.stopping import OrderedStop
 from streamer.analyzer.told import DETECTION, DISK_ALARM, RESULTS, detection_as_told, window_as_told
 from streamer.analyzer.windows import Geometry, Moment, Run, WindowResult
 from streamer.engine.control import EventHub
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from serving.shadow.comparison import Disagreement
     from serving.signature import ModelDescription
 
+_MB = 1_000_000
 _MIB = 1 << 20
-_STOP_S = 10.0
 
 
 class Analyzer:
@@ -53,6 +54,7 @@ class Analyzer:
         self.since = utc_now()
         self.events = EventHub()
         self._opened = contextlib.ExitStack()
+        self._ending = OrderedStop(settings.supervision.stop_s)
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as opened:
@@ -63,6 +65,10 @@ class Analyzer:
 
     def __exit__(self, *_exc: object) -> None:
         self._opened.close()
+
+    def begin_to_end(self) -> None:
+        """The time in which it has to end (``supervision.stop_s``) runs from now on, if the end itself comes later."""
+        self._ending.begin()
 
     def _make(self, opened: contextlib.ExitStack) -> None:
         settings = self.settings
@@ -82,10 +88,16 @@ class Analyzer:
         self.microphones = ExpectedMicrophones(
             settings.home, self.alerts.expect, self.alerts.forget, settings.analyzer.channels
         )
-        self.spool = Spool(settings.home / "spool" / "windows", settings.analyzer.spool_mb)
+        self.spool = Spool(
+            settings.home / "spool" / "windows",
+            settings.analyzer.spool_mb,
+            reserve_bytes=settings.clips.disk_reserve_mb * _MB,
+        )
         opened.callback(self.spool.close)
         self.generations = Generations()
-        self.store = DetectionStore(home.catalog, on_stored=self.spool.confirm)
+        self.journal = DetectionJournal(settings.home / "spool" / "detections")
+        opened.callback(self.journal.close)
+        self.store = DetectionStore(home.catalog, self.journal, on_stored=self.spool.confirm)
         self.decider = Decider(
             settings.decision, self.generations.of, self._results, self._detection, self.store.settle
         )
@@ -112,19 +124,21 @@ class Analyzer:
     def _start(self, opened: contextlib.ExitStack) -> None:
         """From what takes results to what makes them, so that nothing is told to who is not there."""
         self.decider.expect_spans(self.spool.recovered())
-        for part in (self.outputs, self.alerts, self.microphones, self.mixer_reports, self.keeper):
+        opened.callback(self._ending.stop)
+        for name, part in (
+            ("outputs", self.outputs),
+            ("alerts", self.alerts),
+            ("microphones", self.microphones),
+            ("mixer reports", self.mixer_reports),
+            ("clips", self.keeper),
+            ("storing", self.store),
+            ("deciding", self.decider),
+            ("asking", self.asker),
+            ("describing", self.describer),
+            ("hearing", self.hearer),
+        ):
             part.start()
-            opened.callback(part.stop)
-        self.store.start()
-        opened.callback(self.store.stop, _STOP_S)
-        self.decider.start()
-        opened.callback(self.decider.stop, _STOP_S)
-        self.asker.start()
-        opened.callback(self.asker.stop, _STOP_S)
-        self.describer.start()
-        opened.callback(self.describer.stop)
-        self.hearer.start()
-        opened.callback(self.hearer.stop)
+            self._ending.add(name, part.stop)
 
     def _open_client(self, opened: contextlib.ExitStack) -> ModelClient:
         from serving.client import ModelClient

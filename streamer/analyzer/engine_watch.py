@@ -42,12 +42,13 @@ class EngineWatch(ABC):
         """Begin."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End."""
+    def stop(self, timeout_s: float = _STOP_S) -> bool:
+        """End; returns whether it ended in time."""
         self._stop.set()
         if self._thread.ident is not None:
-            self._thread.join(_STOP_S)
+            self._thread.join(timeout_s)
         self._client.close()
+        return not self._thread.is_alive()
 
     @abstractmethod
     def look(self) -> None:

@@ -28,6 +28,7 @@ def serving_analyzer(settings: Settings) -> Iterator[Analyzer]:
         try:
             yield analyzer
         finally:
+            analyzer.begin_to_end()
             control.stop()
 
 

@@ -86,7 +86,7 @@ class WindowKey:
         return self.run.time_of(self.start_frame + self.run.geometry.window_frames)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # arrays: each is itself alone
 class Moment:
     """Windows that became whole at the same time, of any channels, all of one geometry.
 
@@ -97,7 +97,7 @@ class Moment:
     audio: NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # arrays: each is itself alone
 class Heard:
     """What the model said of a moment; row i belongs to ``keys[i]``. ``was_spooled``: it waited on disk."""
 
@@ -106,7 +106,7 @@ class Heard:
     was_spooled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # arrays: each is itself alone
 class WindowResult:
     """One window as subscribers and the recorder get it.
 

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import click
 
+from streamer.cli.bench_options import channels_option, per_source_option, search_option, seconds_option
 from tidzam_platform.cli.output import json_option, print_json, print_table, remarks
 from tidzam_platform.operations.termination import sigterm_like_ctrl_c
 
 
 @click.command("live")
-@click.option(
-    "--channels",
-    type=click.IntRange(1, 1024),
-    default=128,
-    show_default=True,
-    help="Channels that sound first.",
-)
-@click.option(
-    "--seconds", type=click.FloatRange(1), default=120.0, show_default=True, help="How long is counted."
-)
-@click.option(
-    "--channels-per-source",
-    type=click.IntRange(1, 64),
-    default=8,
-    show_default=True,
-    help="Windows of all channels of a source end at the same time.",
-)
+@channels_option("Channels that sound first.")
+@seconds_option
+@per_source_option("Windows of all channels of a source end at the same time.")
 @click.option(
     "--spread-s",
     type=click.FloatRange(0, 60),
@@ -41,12 +28,7 @@ from tidzam_platform.operations.termination import sigterm_like_ctrl_c
     show_default=True,
     help="Where results are waited for: at a client of the web process, or at the analyzer's socket.",
 )
-@click.option(
-    "--search/--no-search",
-    default=True,
-    show_default=True,
-    help="Also look for the largest number of channels that holds.",
-)
+@search_option
 @json_option
 @sigterm_like_ctrl_c()
 def live(

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import click
 
+from streamer.cli.bench_options import channels_option, per_source_option, search_option, seconds_option
 from tidzam_platform.cli.output import json_option, print_json, print_table, remarks
 
 
 @click.command("stream")
-@click.option(
-    "--channels", type=click.IntRange(1, 1024), default=128, show_default=True, help="Channels that sound."
-)
-@click.option(
-    "--seconds", type=click.FloatRange(1), default=120.0, show_default=True, help="How long is counted."
-)
-@click.option(
-    "--channels-per-source",
-    type=click.IntRange(1, 64),
-    default=8,
-    show_default=True,
-    help="Each source is a child process, a feeder thread and a client of JACK.",
-)
+@channels_option("Channels that sound.")
+@seconds_option
+@per_source_option("Each source is a child process, a feeder thread and a client of JACK.")
 @click.option(
     "--busy-threads",
     type=click.IntRange(0, 16),
@@ -28,12 +19,7 @@ from tidzam_platform.cli.output import json_option, print_json, print_table, rem
     show_default=True,
     help="Threads of Python that compute all the time beside the engine's own.",
 )
-@click.option(
-    "--search/--no-search",
-    default=True,
-    show_default=True,
-    help="Also look for the largest number of channels that holds.",
-)
+@search_option
 @json_option
 def stream(
     channels: int, seconds: float, channels_per_source: int, busy_threads: int, search: bool, as_json: bool

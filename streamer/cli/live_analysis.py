@@ -1,4 +1,7 @@
-"""Windows that are heard as they sound, for ``./tidzam analyze --jack`` and ``--stream``; nothing is kept."""
+"""Windows that are heard as they sound, for ``./tidzam analyze --jack`` and ``--stream``.
+
+Nothing is kept, but for the clips of ``--extract``.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from streamer.cli.extracting import Clips
+from streamer.cli.live_answers import LiveAnswers
 from streamer.cli.spectrogram_view import LivePicture, SpectrogramView
 from tidzam_platform.cli.output import print_json, print_line, remarks
 
@@ -18,9 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serving.analysis import Model
-    from serving.prediction import Prediction
     from serving.signature import ModelDescription
-    from streamer.analyzer.windows import Moment
+    from streamer.analyzer.windows import Geometry, Moment, WindowResult
     from tidzam_platform.classifiers.decision import Answer
     from tidzam_platform.settings import Settings
 
@@ -115,15 +119,17 @@ def what_there_is(home: Path, patterns: Sequence[str]) -> str:
     return f"no channel matches {', '.join(patterns)}: {found}; they are heard when they come"
 
 
-def hear_channels(patterns: Sequence[str], server: str | None, display: Display) -> None:
+def hear_channels(
+    patterns: Sequence[str], server: str | None, display: Display, clips: Clips | None = None
+) -> None:
     """Hear the engine's channels that match ``patterns`` until Ctrl-C.
 
     Raises:
+        RuleError: clips need more memory than there is.
         EngineUnavailableError: no engine of this home runs.
         ModelServerError: the model server does not answer.
     """
     from streamer.analyzer.hearing import Hearer
-    from streamer.analyzer.windows import Geometry
     from streamer.engine.rings import Directory
     from tidzam_platform.clock import format_utc
     from tidzam_platform.settings import load_settings
@@ -141,16 +147,18 @@ def hear_channels(patterns: Sequence[str], server: str | None, display: Display)
         except queue.Full:
             dropped += len(moment.keys)
 
-    with _model(settings, server, local=False, generation=None) as model:
+    clips = clips or Clips()
+    with _model(settings, server, local=False, generation=None) as model, clips.cut():
         description = model.describe()
-        decide = _Deciding(description, settings)
-        hearer = Hearer(settings.home, chosen, take)
-        hearer.set_geometry(Geometry(description.rate_hz, description.window_frames, description.hop_frames))
+        decide = LiveAnswers(description, settings)
+        hearer = Hearer(settings.home, chosen, take, clips.begin_live(description))
+        hearer.set_geometry(_geometry_of(description))
         hearer.start()
         say_at_s = time.monotonic() + _NOTHING_S
         try:
             with display.shown():
                 while True:
+                    clips.settle(time.monotonic())
                     try:
                         moment = moments.get(timeout=_POLL_S)
                     except queue.Empty:
@@ -159,12 +167,18 @@ def hear_channels(patterns: Sequence[str], server: str | None, display: Display)
                             if not hearer.status()["channels"]:
                                 remarks.print(what_there_is(settings.home, patterns), style="yellow")
                         continue
-                    answers = decide(model.predict(moment.audio))
-                    for key, audio, (answer, scores) in zip(moment.keys, moment.audio, answers, strict=True):
+                    results = decide(moment.keys, model.predict(moment.audio))
+                    for key, audio, result in zip(moment.keys, moment.audio, results, strict=True):
                         new = audio[-description.hop_frames :]
                         display.window(
-                            key.channel, format_utc(key.start), answer, scores, new, description.rate_hz
+                            key.channel,
+                            format_utc(key.start),
+                            result.answer,
+                            _scores(result),
+                            new,
+                            description.rate_hz,
                         )
+                        clips.hear(result)
         finally:
             hearer.stop()
             if dropped:
@@ -179,6 +193,7 @@ def hear_stream(
     server: str | None,
     local: bool,
     generation: int | None,
+    clips: Clips | None = None,
 ) -> None:
     """Hear a file, or the audio files of a folder in the order of their names; paced by time where it is shown.
 
@@ -189,21 +204,30 @@ def hear_stream(
     from tidzam_platform.settings import load_settings
 
     settings = load_settings()
-    with _model(settings, server, local=local, generation=generation) as model, display.shown():
+    clips = clips or Clips()
+    with (
+        _model(settings, server, local=local, generation=generation) as model,
+        clips.cut(),
+        display.shown(),
+    ):
         description = model.describe()
-        decide = _Deciding(description, settings)
-        for file in _audio_files(path):
-            _hear_file(file, model, description, decide, display, channel)
+        for file in _audio_files(
+            path
+        ):  # two of them may have one name and no time: nothing is smoothed across them
+            decide = LiveAnswers(description, settings)
+            _hear_file(file, model, description, decide, display, channel, clips)
 
 
 def _hear_file(
     path: Path,
     model: Model,
     description: ModelDescription,
-    decide: _Deciding,
+    decide: LiveAnswers,
     display: Display,
     channel: int | None,
+    clips: Clips,
 ) -> None:
+    from streamer.analyzer.windows import WindowKey
     from tidzam_platform.audio import cut_windows, decode_blocks, holes_in_frames, probe
 
     info = probe(path)
@@ -215,38 +239,34 @@ def _hear_file(
         hop_frames=hop_frames,
         holes=holes_in_frames(info, rate_hz),
     )
-    for window in windows:
-        if display.show:  # as if it sounded now
-            ends_s = began_s + (window.start_frame + description.window_frames) / rate_hz
-            time.sleep(max(0.0, ends_s - time.monotonic()))
-        answers = decide(model.predict_windows([window]))
-        when = f"{path.name} {window.start_frame / rate_hz:.2f} s"
-        for number, (samples, (answer, scores)) in enumerate(
-            zip(window.samples, answers, strict=True), start=1
-        ):
-            if channel in (None, number):
-                display.window(
-                    f"{path.stem}:out_{number}", when, answer, scores, samples[-hop_frames:], rate_hz
-                )
+    with clips.file(path, info, description) as run:
+        for window in windows:
+            ends_s = (window.start_frame + description.window_frames) / rate_hz
+            if display.show:  # as if it sounded now
+                time.sleep(max(0.0, began_s + ends_s - time.monotonic()))
+            keys = [
+                WindowKey(run, number, window.start_frame, ends_s)
+                for number in range(1, len(window.samples) + 1)
+            ]
+            when = f"{path.name} {window.start_frame / rate_hz:.2f} s"
+            for samples, result in zip(
+                window.samples, decide(keys, model.predict_windows([window])), strict=True
+            ):
+                if channel in (None, result.key.number):
+                    shown_as, new = f"{path.stem}:out_{result.key.number}", samples[-hop_frames:]
+                    display.window(shown_as, when, result.answer, _scores(result), new, rate_hz)
+                    clips.hear(result)
+            clips.settle(ends_s)
 
 
-class _Deciding:
-    """From what the model says to answers and scores by name."""
+def _scores(result: WindowResult) -> dict[str, float]:
+    return dict(zip(result.paths, result.scores.tolist(), strict=True))
 
-    def __init__(self, description: ModelDescription, settings: Settings) -> None:
-        from tidzam_platform.classifiers.channel_events import make_decider
-        from tidzam_platform.classifiers.decision import ClassNode
 
-        classes = [ClassNode(known.path, known.parent, known.threshold) for known in description.classes]
-        self._paths = [node.path for node in classes]
-        self._decider = make_decider(classes, settings.decision, description.labels)
+def _geometry_of(description: ModelDescription) -> Geometry:
+    from streamer.analyzer.windows import Geometry
 
-    def __call__(self, prediction: Prediction) -> list[tuple[Answer, dict[str, float]]]:
-        answers = self._decider.decide(prediction.scores, prediction.level_dbfs)
-        return [
-            (answer, dict(zip(self._paths, row, strict=True)))
-            for answer, row in zip(answers, prediction.scores.tolist(), strict=True)
-        ]
+    return Geometry(description.rate_hz, description.window_frames, description.hop_frames)
 
 
 @contextmanager

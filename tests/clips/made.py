@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import text
 
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Annotation
@@ -51,6 +52,18 @@ def metadata(
 
 def rule(catalog: Catalog, **spec: object) -> StoredRule:
     return add_rule(catalog, RecorderRuleSpec.parse(spec), "ann")
+
+
+def break_rule(catalog: Catalog, specification: str) -> int:
+    """A rule whose specification is this text, as a later version or a damaged disk leaves it; returns its number."""
+    made = rule(catalog)
+    with catalog.session() as session:
+        # Not through the table's own type, which would write JSON of it.
+        session.execute(
+            text("UPDATE recorder_rules SET specification = :said WHERE id = :id"),
+            {"said": specification, "id": made.id},
+        )
+    return made.id
 
 
 def record(

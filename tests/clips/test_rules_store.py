@@ -13,7 +13,7 @@ from tidzam_platform.catalog import Catalog
 from tidzam_platform.clips import add_rule, clips_per_class, list_rules, remove_rule
 from tidzam_platform.clips.counting import clips_per_rule
 from tidzam_platform.clips.rules import RecorderRuleSpec
-from tidzam_platform.clips.rules_store import MAX_RULES, replace_rules, standing_rules
+from tidzam_platform.clips.rules_store import MAX_RULES, read_rules, replace_rules
 from tidzam_platform.clock import utc_now
 from tidzam_platform.errors import RuleError
 from tidzam_platform.store import LocalStore
@@ -27,10 +27,10 @@ def store(tmp_path: Path) -> LocalStore:
 
 def test_a_removed_rule_stands_no_more_and_is_still_known(catalog: Catalog) -> None:
     first, second = rule(catalog, classes="birds"), rule(catalog, forbid=True, classes="human")
-    assert [one.id for one in standing_rules(catalog)] == [first.id, second.id]
+    assert [one.id for one in read_rules(catalog).readable] == [first.id, second.id]
     removed = remove_rule(catalog, first.id)
     assert removed.removed_at is not None
-    assert [one.id for one in standing_rules(catalog)] == [second.id]
+    assert [one.id for one in read_rules(catalog).readable] == [second.id]
     assert [one.id for one in list_rules(catalog)] == [second.id]
     assert [one.spec for one in list_rules(catalog, removed=True)] == [first.spec, second.spec]
     for gone in (first.id, 999):
@@ -43,7 +43,7 @@ def test_there_are_only_so_many(catalog: Catalog) -> None:
         add_rule(catalog, RecorderRuleSpec(), "ann")
     with pytest.raises(RuleError, match="remove one"):
         rule(catalog)
-    remove_rule(catalog, standing_rules(catalog)[0].id)
+    remove_rule(catalog, read_rules(catalog).readable[0].id)
     rule(catalog)
 
 
@@ -52,9 +52,9 @@ def test_rules_are_replaced_all_at_once_or_not_at_all(catalog: Catalog) -> None:
     too_many = [RecorderRuleSpec.parse({"classes": f"class{number}"}) for number in range(MAX_RULES)]
     with pytest.raises(RuleError, match=f"more than {MAX_RULES}"):
         replace_rules(catalog, [old.id], too_many, "somebody")
-    assert [one.id for one in standing_rules(catalog)] == [old.id, other.id]
+    assert [one.id for one in read_rules(catalog).readable] == [old.id, other.id]
     new = replace_rules(catalog, [old.id, 999], too_many[:2], "somebody")
-    assert [one.spec for one in standing_rules(catalog)] == [other.spec, *too_many[:2]]
+    assert [one.spec for one in read_rules(catalog).readable] == [other.spec, *too_many[:2]]
     assert [one.made_by for one in new] == ["somebody", "somebody"]
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tidzam_platform.cli.output import json_option, print_json, print_line, print_table
+from tidzam_platform.cli.output import json_option, print_json, print_line, print_table, remarks
 
 if TYPE_CHECKING:
-    from tidzam_platform.clips.rules_store import StoredRule
+    from tidzam_platform.clips import StoredRule, UnreadableRule
 
 
 @click.group(
@@ -108,15 +108,21 @@ Examples:
 @click.option("--removed", is_flag=True, help="Also those that were removed.")
 @json_option
 def list_(removed: bool, as_json: bool) -> None:
-    """List the rules, and how many clips of each there are."""
-    from tidzam_platform.clips.rules_store import list_rules
+    """List the rules, and how many clips of each there are; rules that cannot be read stand apart, with the reason."""
+    from tidzam_platform.clips import read_rules
     from tidzam_platform.clock import format_utc
     from tidzam_platform.home import Home
 
-    rules = list_rules(Home.open().catalog, removed=removed)
+    rules, unreadable = read_rules(Home.open().catalog, removed=removed, counted=True)
     if as_json:
-        print_json({"rules": [one.as_dict() for one in rules]})
+        print_json(
+            {
+                "rules": [one.as_dict() for one in rules],
+                "unreadable": [one.as_dict() for one in unreadable],
+            }
+        )
         return
+    everything: list[StoredRule | UnreadableRule] = [*rules, *unreadable]
     print_table(
         "rules",
         ["id", "what", "clips", "by", "since"],
@@ -128,9 +134,12 @@ def list_(removed: bool, as_json: bool) -> None:
                 one.made_by,
                 format_utc(one.made_at),
             )
-            for one in rules
+            for one in sorted(everything, key=lambda one: one.id)
         ],
     )
+    for broken in unreadable:
+        if broken.removed_at is None:
+            remarks.print(f"rule {broken.id}: {broken.problem}", style="yellow")
 
 
 @rule.command(
@@ -142,7 +151,7 @@ Example:
 @click.argument("rule_id", metavar="ID", type=int)
 @json_option
 def remove(rule_id: int, as_json: bool) -> None:
-    """Remove a rule: it keeps nothing any more; its clips stay."""
+    """Remove a rule, also one that cannot be read: it keeps nothing any more; its clips stay."""
     from tidzam_platform.clips.rules_store import remove_rule
     from tidzam_platform.home import Home
 
@@ -157,7 +166,11 @@ def _joined(words: tuple[str, ...]) -> str:
     return ",".join(words)
 
 
-def _said(one: StoredRule) -> str:
+def _said(one: StoredRule | UnreadableRule) -> str:
+    from tidzam_platform.clips import UnreadableRule
+
+    if isinstance(one, UnreadableRule):
+        return "cannot be read"
     verb = "forbid" if one.spec.forbid else "keep"
     said = one.spec.summary()
     return f"{verb} {', '.join(one.spec.classes)} of {', '.join(one.spec.channels)}{f' ({said})' if said else ''}"

@@ -12,9 +12,17 @@ from tidzam_platform.clips.counting import clips_per_class
 from tidzam_platform.clips.listing import ClipPage, ClipQuery, FoundClip, find_clip, find_clips
 from tidzam_platform.clips.metadata import ClipMetadata
 from tidzam_platform.clips.original_rules import from_original, to_original
+from tidzam_platform.clips.reading_rules import UnreadableRule
 from tidzam_platform.clips.recording_clips import record_clip, recover_clips
 from tidzam_platform.clips.rules import RecorderRuleSpec
-from tidzam_platform.clips.rules_store import StoredRule, add_rule, list_rules, remove_rule
+from tidzam_platform.clips.rules_store import (
+    RulesRead,
+    StoredRule,
+    add_rule,
+    list_rules,
+    read_rules,
+    remove_rule,
+)
 from tidzam_platform.clips.schedule import Schedule
 
 __all__ = [
@@ -23,8 +31,10 @@ __all__ = [
     "ClipQuery",
     "FoundClip",
     "RecorderRuleSpec",
+    "RulesRead",
     "Schedule",
     "StoredRule",
+    "UnreadableRule",
     "add_rule",
     "auto_rate",
     "clips_per_class",
@@ -32,6 +42,7 @@ __all__ = [
     "find_clips",
     "from_original",
     "list_rules",
+    "read_rules",
     "record_clip",
     "recover_clips",
     "remove_rule",

@@ -61,6 +61,16 @@ def clips_per_class(catalog: Catalog) -> Counter[str]:
     return counts
 
 
+def count_unchecked(catalog: Catalog) -> int:
+    """Clips cut out of live audio that wait for labels: no annotation of them stands."""
+    labelled = exists().where(Annotation.clip_id == Clip.id, Annotation.superseded_by_id.is_(None))
+    with catalog.reading() as session:
+        found = session.scalar(
+            select(func.count()).select_from(Clip).where(Clip.channel.is_not(None), ~labelled)
+        )
+    return int(found or 0)
+
+
 @dataclass(frozen=True)
 class RuleCounts:
     """Clips by rule: ``total`` that the catalog holds, ``today`` those of them that came since the rule's day began."""

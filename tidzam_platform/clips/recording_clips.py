@@ -235,4 +235,4 @@ def _group(session: Session, key: str) -> Group:
 
 def _rule_id(session: Session, rule_id: int) -> int | None:
     """The rule, if this catalog knows it: a spool may come from another home."""
-    return rule_id if session.get(RecorderRule, rule_id) is not None else None
+    return session.scalar(select(RecorderRule.id).where(RecorderRule.id == rule_id))

@@ -1,16 +1,22 @@
-"""The rules of the recorder in the catalog: added, removed, listed; removed ones stay, since clips name them."""
+"""The rules of the recorder in the catalog: added, removed, listed; removed ones stay, since clips name them.
+
+Each is read for itself: one that cannot be read (a later version wrote it, or it is damaged) costs the others nothing,
+and is removed as they are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Text, cast, func, select, update
+from sqlalchemy.orm import Session
 
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Clip, RecorderRule
+from tidzam_platform.clips.reading_rules import UnreadableRule, read_specification
 from tidzam_platform.clips.rules import RecorderRuleSpec
 from tidzam_platform.clock import format_utc, utc_now
 from tidzam_platform.errors import RuleError
@@ -71,60 +77,100 @@ def replace_rules(
         RuleError: there would be too many; nothing was changed.
     """
     with catalog.session() as session:
-        rows = session.scalars(select(RecorderRule).where(RecorderRule.removed_at.is_(None))).all()
-        going = [row for row in rows if row.id in removed]
-        if len(rows) - len(going) + len(specs) > MAX_RULES:
+        standing = set(session.scalars(select(RecorderRule.id).where(_stands())))
+        going = standing & set(removed)
+        if len(standing) - len(going) + len(specs) > MAX_RULES:
             raise RuleError(
                 f"there would be more than {MAX_RULES} rules: remove one with ./tidzam rule remove ID, or name several "
                 "channels in one"
             )
         now = utc_now()
-        for row in going:
-            row.removed_at = now
+        _remove(session, going, now)
         new = [
             RecorderRule(specification=spec.as_dict(), made_by=made_by[:_MAX_NAME], made_at=now)
             for spec in specs
         ]
         session.add_all(new)
         session.flush()
-        return [_stored(row) for row in new]
+        return [
+            StoredRule(row.id, spec, row.made_by, row.made_at, None)
+            for row, spec in zip(new, specs, strict=True)
+        ]
 
 
-def remove_rule(catalog: Catalog, rule_id: int) -> StoredRule:
-    """Let a rule stand no more; its clips stay.
+def remove_rule(catalog: Catalog, rule_id: int) -> StoredRule | UnreadableRule:
+    """Let a rule stand no more, whether it can be read or not; its clips stay.
 
     Raises:
         RuleError: no rule of that number stands.
     """
     with catalog.session() as session:
-        row = session.get(RecorderRule, rule_id)
-        if row is None or row.removed_at is not None:
+        if not _remove(session, {rule_id}, utc_now()):
             raise RuleError(f"no rule {rule_id} stands: ./tidzam rule list shows those that do")
-        row.removed_at = utc_now()
-        session.flush()
-        return _stored(row)
+        readable, unreadable = _read(session, RecorderRule.id == rule_id)
+        return readable[0] if readable else unreadable[0]
+
+
+class RulesRead(NamedTuple):
+    """Rules of the catalog, the oldest first: those that can be read, and the others."""
+
+    readable: tuple[StoredRule, ...]
+    unreadable: tuple[UnreadableRule, ...]
+
+
+def read_rules(catalog: Catalog, *, removed: bool = False, counted: bool = False) -> RulesRead:
+    """The rules that stand, with ``removed`` also those that do not any more; ``counted`` also counts their clips."""
+    with catalog.reading() as session:
+        counts = {}
+        if counted:
+            per_rule = (
+                select(Clip.rule_id, func.count()).where(Clip.rule_id.is_not(None)).group_by(Clip.rule_id)
+            )
+            counts = {int(row[0] or 0): int(row[1]) for row in session.execute(per_rule)}
+        return _read(session, None if removed else _stands(), counts)
 
 
 def list_rules(catalog: Catalog, *, removed: bool = False) -> list[StoredRule]:
-    """The rules that stand, with ``removed`` also those that do not any more, the oldest first; with their clips."""
-    with catalog.reading() as session:
-        per_rule = select(Clip.rule_id, func.count()).where(Clip.rule_id.is_not(None)).group_by(Clip.rule_id)
-        counts = {row[0]: int(row[1]) for row in session.execute(per_rule)}
-        wanted = select(RecorderRule).order_by(RecorderRule.id)
-        if not removed:
-            wanted = wanted.where(RecorderRule.removed_at.is_(None))
-        return [_stored(row, counts.get(row.id, 0)) for row in session.scalars(wanted)]
+    """The rules that can be read, with their clips; see ``read_rules``."""
+    return list(read_rules(catalog, removed=removed, counted=True).readable)
 
 
-def standing_rules(catalog: Catalog) -> list[StoredRule]:
-    """The rules that stand, the oldest first, without counts: quick, for who looks often."""
-    with catalog.reading() as session:
-        rows = session.scalars(
-            select(RecorderRule).where(RecorderRule.removed_at.is_(None)).order_by(RecorderRule.id)
-        ).all()
-    return [_stored(row) for row in rows]
+def _stands() -> ColumnElement[bool]:
+    return RecorderRule.removed_at.is_(None)
 
 
-def _stored(row: RecorderRule, clips: int = 0) -> StoredRule:
-    spec = RecorderRuleSpec.parse(row.specification)
-    return StoredRule(row.id, spec, row.made_by, row.made_at, row.removed_at, clips)
+def _remove(session: Session, rule_ids: Collection[int], now: datetime) -> int:
+    """How many of these stood until now."""
+    # Their specifications are not looked at.
+    changed = session.execute(
+        update(RecorderRule)
+        .where(RecorderRule.id.in_(rule_ids), _stands())
+        .values(removed_at=now)
+        .returning(RecorderRule.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(changed.all())
+
+
+def _read(
+    session: Session, wanted: ColumnElement[bool] | None, counts: dict[int, int] | None = None
+) -> RulesRead:
+    # As text: JSON that is damaged would cost all rows.
+    query = select(
+        RecorderRule.id,
+        cast(RecorderRule.specification, Text),
+        RecorderRule.made_by,
+        RecorderRule.made_at,
+        RecorderRule.removed_at,
+    ).order_by(RecorderRule.id)
+    readable, unreadable = [], []
+    for rule_id, text, made_by, made_at, removed_at in session.execute(
+        query if wanted is None else query.where(wanted)
+    ):
+        number = (counts or {}).get(rule_id, 0)
+        read = read_specification(text)
+        if isinstance(read, RecorderRuleSpec):
+            readable.append(StoredRule(rule_id, read, made_by, made_at, removed_at, number))
+        else:
+            unreadable.append(UnreadableRule(rule_id, read, made_by, made_at, removed_at, number))
+    return RulesRead(tuple(readable), tuple(unreadable))

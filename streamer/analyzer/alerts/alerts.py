@@ -90,12 +90,13 @@ class Alerts:
             )
         self._thread.start()
 
-    def stop(self) -> None:
-        """End; what is to be kept is written."""
+    def stop(self, timeout_s: float = _STOP_S) -> bool:
+        """End; what is to be kept is written. Returns whether it ended in time."""
         self._stop.set()
         if self._thread.ident is not None:
-            self._thread.join(_STOP_S)
+            self._thread.join(timeout_s)
         self._cooldowns.save()
+        return not self._thread.is_alive()
 
     def hear(self, moment: Moment) -> None:
         """Windows were cut. Call it where that happens: results may be late, and a microphone is not dead for that."""

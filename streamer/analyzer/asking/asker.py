@@ -27,7 +27,7 @@ from tidzam_platform.settings import Settings
 _MAX_LIVE_BYTES: Final = 512 << 20
 _MAX_WRITING_BYTES: Final = 256 << 20
 _LIVE_SLACK_S: Final = 2.0  # an answer later than this, beyond what may wait, is late enough for the spool
-_LEAST_WAIT_S: Final = 1.0
+_WRITING_SHARE: Final = 0.4  # of the time in which it ends: what waits in memory must reach the disk
 _LOG = logging.getLogger(__name__)
 
 
@@ -103,15 +103,18 @@ class Asker:
 
     def stop(self, timeout_s: float = 10.0) -> bool:
         """End; what waits goes to the spool. Returns whether all ended in time."""
+        end_s = time.monotonic() + timeout_s
+        asked_until_s = end_s - _WRITING_SHARE * timeout_s
         for moment in self._live.close():
             self._to_spool(moment)
-        end_s = time.monotonic() + timeout_s
-        ended = self._draining.stop(timeout_s)
+        self._draining.ask_to_stop()
+        ended = True
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join(max(_LEAST_WAIT_S, end_s - time.monotonic()))
+                thread.join(max(0.0, asked_until_s - time.monotonic()))
                 ended &= not thread.is_alive()
-        return self._writing.stop(max(_LEAST_WAIT_S, end_s - time.monotonic())) and ended
+        ended &= self._draining.stop(max(0.0, asked_until_s - time.monotonic()))
+        return self._writing.stop(max(0.0, end_s - time.monotonic())) and ended
 
     def status(self) -> dict[str, Any]:
         """How it stands: whether the server answers, what waits, what was lost by channel."""

@@ -64,10 +64,14 @@ class Draining:
         """There may be something to do: new windows, or a server that is back."""
         self._wake.set()
 
-    def stop(self, timeout_s: float) -> bool:
-        """End; what is out stays in the spool for the next process. Returns whether it ended in time."""
+    def ask_to_stop(self) -> None:
+        """It shall end soon; returns at once."""
         self._stop.set()
         self._wake.set()
+
+    def stop(self, timeout_s: float) -> bool:
+        """End; what is out stays in the spool for the next process. Returns whether it ended in time."""
+        self.ask_to_stop()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()

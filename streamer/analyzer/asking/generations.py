@@ -19,6 +19,11 @@ _MOST: Final = 16  # as ModelClient keeps
 class AskedModel(Protocol):
     """What is asked: ``serving.client.ModelClient``, or what stands for it."""
 
+    @property
+    def uses_keys(self) -> bool:
+        """Whether ``predict`` looks at its ``key``."""
+        ...
+
     def predict(
         self,
         audio: NDArray[np.float32],

@@ -88,7 +88,8 @@ def _answered(model: AskedModel, generations: Generations, moment: Moment, deadl
     if any(map(is_live_stream, moment.keys)):
         prediction = model.predict(moment.audio, route=Route.in_service(), deadline_s=deadline_s)
     else:
-        prediction = model.predict(moment.audio, key=_key_of(moment.keys), deadline_s=deadline_s)
+        key = _key_of(moment.keys) if model.uses_keys else None  # it costs as much as all else here
+        prediction = model.predict(moment.audio, key=key, deadline_s=deadline_s)
     description = generations.learn(model, prediction.generation)
     geometry = moment.keys[0].run.geometry
     if (description.rate_hz, description.window_frames) != (geometry.rate_hz, geometry.window_frames):

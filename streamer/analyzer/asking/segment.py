@@ -16,6 +16,7 @@ from streamer.analyzer.asking.spans import Lane, WindowSpan, frame_of, index_of,
 from streamer.analyzer.windows import Run, WindowKey
 
 SUFFIX: Final = ".windows"
+ASIDE_SUFFIX: Final = ".unreadable"
 _DONE_SUFFIX: Final = ".done"
 _DIGITS: Final = 12
 _LOG = logging.getLogger(__name__)
@@ -142,6 +143,15 @@ class Segment:
         self.path.unlink(missing_ok=True)
         self._done_file.unlink(missing_ok=True)
 
+    def set_aside(self) -> Path:
+        """Rename its file, for a person to see; returns where it is. OSError if that cannot be done.
+
+        Renamed back while no analyzer runs, it is heard by the next one, without what was done.
+        """
+        aside = self.path.with_suffix(ASIDE_SUFFIX)
+        self.path.rename(aside)
+        return aside
+
     @property
     def _done_file(self) -> Path:
         return self.path.with_suffix(_DONE_SUFFIX)
@@ -178,7 +188,16 @@ def recover_segments(folder: Path) -> tuple[list[Segment], int, int]:
                 segments.append(segment)
         except OSError as error:
             _LOG.warning("%s of the spool cannot be used: %s", path, error.strerror or error)
+    for path in aside_files(folder):
+        next_number = max(next_number, int(path.stem) + 1)
     for path in folder.glob(f"*{_DONE_SUFFIX}"):  # of a segment that was removed when the process was killed
-        if not path.with_suffix(SUFFIX).exists():
+        if not path.with_suffix(SUFFIX).exists() and not path.with_suffix(ASIDE_SUFFIX).exists():
             path.unlink(missing_ok=True)
     return sorted(segments, key=lambda segment: segment.number), next_number, torn_bytes
+
+
+def aside_files(folder: Path) -> list[Path]:
+    """Segments that were set aside, oldest first."""
+    return sorted(
+        path for path in folder.glob(f"*{ASIDE_SUFFIX}") if path.stem.isascii() and path.stem.isdecimal()
+    )

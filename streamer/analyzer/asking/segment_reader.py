@@ -69,8 +69,12 @@ class SegmentReader:
         self.offset = 0  # of the next record
         self._before: dict[Lane, tuple[int, NDArray[np.float32] | None]] = {}
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        if self._read(len(MAGIC), 0) == MAGIC:
-            self.offset = len(MAGIC)
+        try:
+            if self._read(len(MAGIC), 0) == MAGIC:
+                self.offset = len(MAGIC)
+        except OSError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the file. May be called again."""

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,16 +15,24 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.client.retries import RetryPolicy
+from streamer.analyzer.asking.aside import AsideFiles
 from streamer.analyzer.asking.segment import Segment, recover_segments
 from streamer.analyzer.asking.segment_reader import SegmentReader, StoredWindow
 from streamer.analyzer.asking.segment_writer import SegmentWriter
 from streamer.analyzer.asking.spans import LostWindows, WindowSpan, index_of, lane_of
+from streamer.analyzer.asking.spool_room import SpoolRoom
+from streamer.analyzer.free_space import FreeBytes, free_bytes
 from streamer.analyzer.windows import Geometry, Moment, WindowKey
 from tidzam_platform.clock import format_utc
 from tidzam_platform.files import exclusive
 
 SEGMENT_BYTES: Final = 64 << 20
 _LEAST_SEGMENTS: Final = 8  # so that dropping one drops little of what there is
+_READ_AGAIN: Final = RetryPolicy(
+    max_attempts=8, first_delay_s=0.2, longest_delay_s=10.0
+)  # half a minute in all
+_NAMES = ["written", "taken", "done", "dropped", "damaged", "torn_bytes", "read_failures", "set_aside"]
 _LOG = logging.getLogger(__name__)
 
 
@@ -35,20 +43,36 @@ class Spool:
     what that costs is returned as lost, and counted.
 
     A segment goes when all of its windows are confirmed or forgotten. Until then its windows are given again to the
-    next process that opens the spool, without those that are done.
+    next process that opens the spool, without those that are done. One that cannot be read is tried again for half a
+    minute; then its file is set aside for a person to see, and its windows are lost. Files aside take part of the
+    spool's space, and are the first to make room.
 
     Args:
         folder: for its files alone; made where it is missing.
         max_mb: most disk space, MiB; 0 keeps nothing.
         segment_bytes: most of a file.
+        reserve_bytes: free space of the disk below which the spool grows no more: the oldest make room for the new.
+        measure: free bytes of a folder.
+        monotonic: seconds.
+        read_again: how often, and after which waits, a segment is tried that cannot be read.
 
     Raises:
         BusyError: another process has the spool open.
         OSError: the folder cannot be used.
     """
 
-    def __init__(self, folder: Path, max_mb: float, *, segment_bytes: int = SEGMENT_BYTES) -> None:
-        self._folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        max_mb: float,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        reserve_bytes: int = 0,
+        measure: FreeBytes = free_bytes,
+        monotonic: Callable[[], float] = time.monotonic,
+        read_again: RetryPolicy = _READ_AGAIN,
+    ) -> None:
+        self._folder, self._monotonic, self._read_again = folder, monotonic, read_again
         self._max_bytes = int(max_mb * (1 << 20))
         self._segment_bytes = min(segment_bytes, self._max_bytes // _LEAST_SEGMENTS)
         self._lock = threading.Lock()
@@ -58,11 +82,15 @@ class Spool:
         self._reader: SegmentReader | None = None
         self._problem = ""
         self._dropped: Counter[str] = Counter()
-        self._counts = {"written": 0, "taken": 0, "done": 0, "dropped": 0, "damaged": 0, "torn_bytes": 0}
+        self._room = SpoolRoom(folder, self._max_bytes, reserve_bytes, measure)
+        self._failing: Segment | None = None
+        self._read_failures, self._read_after_s, self._read_problem = 0, float("-inf"), ""
+        self._counts = dict.fromkeys(_NAMES, 0)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._open = contextlib.ExitStack()
         self._open.enter_context(exclusive(folder / "lock", "another analyzer on this spool"))
         self._segments, self._next_number, self._counts["torn_bytes"] = recover_segments(folder)
+        self._aside = AsideFiles(folder)
         self._recovered = [span for segment in self._segments for span in segment.waiting_spans()]
 
     def recovered(self) -> list[WindowSpan]:
@@ -80,7 +108,9 @@ class Spool:
         most_bytes = SegmentWriter.most_bytes(moment.keys)
         if most_bytes > self._max_bytes:
             return [self._lost(moment.keys, f"a spool of {self._max_bytes >> 20} MiB has no room for them")]
-        lost = self._make_room(most_bytes)
+        lost, has_room = self._make_room(most_bytes)
+        if not has_room:
+            return [*lost, self._lost(moment.keys, self._room.problem)]
         with self._lock:
             self._appending = True
         try:
@@ -118,9 +148,15 @@ class Spool:
             with self._lock:
                 segment = next((one for one in self._segments if one.waiting), None)
                 end = 0 if segment is None else segment.size_bytes
-            if segment is None:
+            if segment is None or self._monotonic() < self._read_after_s:
                 return None, lost
-            rows, is_at_end = self._read(segment, end, most)
+            try:
+                rows, is_at_end = self._read(segment, end, most)
+            except OSError as error:
+                lost += self._read_failed(segment, error)
+                if segment in self._segments:  # it is tried again later
+                    return None, lost
+                continue
             with self._lock:
                 if segment not in self._segments:  # dropped while it was read
                     continue
@@ -174,39 +210,51 @@ class Spool:
             seconds = sum(
                 len(ranges) * run.geometry.hop_frames / run.geometry.rate_hz for (run, _), ranges in lanes
             )
+            self._room.most_bytes(self._taken_bytes(), 0)  # as it is now, also when nothing is written
             oldest_s = next((one.oldest_s for one in self._segments if one.waiting), None)
             return {
                 "waiting_windows": sum(len(ranges) for _, ranges in lanes),
                 "waiting_s": round(seconds, 3),
-                "bytes": sum(segment.bytes_on_disk for segment in self._segments),
+                "bytes": self._taken_bytes(),
                 "max_bytes": self._max_bytes,
                 "segments": len(self._segments),
                 "oldest": None if oldest_s is None else format_utc(datetime.fromtimestamp(oldest_s, UTC)),
+                "set_aside": len(self._aside),
                 "dropped": dict(self._dropped),
-                "problem": self._problem,
+                "problem": self._problem or self._room.problem or self._read_problem,
             }
 
     def counts(self) -> dict[str, int]:
-        """Counters since it was opened, of windows: written, taken, done, dropped, damaged; and torn bytes."""
+        """Counters since it was opened, of windows: written, taken, done, dropped, damaged.
+
+        And torn bytes, failed attempts to read, and files set aside.
+        """
         with self._lock:
             return dict(self._counts)
 
-    def _make_room(self, most_bytes: int) -> list[LostWindows]:
-        """Drop the oldest segments until so much more fits; returns which windows that loses."""
+    def _make_room(self, most_bytes: int) -> tuple[list[LostWindows], bool]:
+        """Drop the oldest segments until so much more fits; returns which windows that loses, and whether it fits."""
         lost = []
         with self._lock:
-            while (
-                self._segments
-                and sum(one.bytes_on_disk for one in self._segments) + most_bytes > self._max_bytes
-            ):
-                oldest = self._segments[0]
-                keys = oldest.lose_waiting()
-                self._remove(oldest)
+            allowed = self._room.most_bytes(self._taken_bytes(), most_bytes)
+            reason = (
+                self._room.problem
+                or f"the spool was full ({self._max_bytes >> 20} MiB): the oldest were dropped"
+            )
+            while self._taken_bytes() + most_bytes > allowed:
+                if self._aside.remove_oldest():
+                    continue
+                if not self._segments:
+                    break
+                keys = self._segments[0].lose_waiting()
+                self._remove(self._segments[0])
                 if keys:
-                    lost.append(
-                        (keys, f"the spool was full ({self._max_bytes >> 20} MiB): the oldest were dropped")
-                    )
-        return [self._lost(keys, reason) for keys, reason in lost]
+                    lost.append((keys, reason))
+            has_room = self._taken_bytes() + most_bytes <= allowed
+        return [self._lost(keys, reason) for keys, reason in lost], has_room
+
+    def _taken_bytes(self) -> int:
+        return sum(one.bytes_on_disk for one in self._segments) + self._aside.size_bytes
 
     def _writer_for(self, most_bytes: int) -> tuple[SegmentWriter, Segment]:
         writer, segment = self._writer, self._writing
@@ -227,26 +275,74 @@ class Spool:
         return writer, segment
 
     def _read(self, segment: Segment, end: int, most: int) -> tuple[list[StoredWindow], bool]:
-        """The next windows before the byte ``end``, of one geometry; and whether that is all until there."""
+        """The next windows before the byte ``end``, of one geometry; and whether that is all until there.
+
+        OSError if not even one can be read now.
+        """
         rows: list[StoredWindow] = []
         geometry: Geometry | None = None
         try:
             if self._reader is None or self._reader.path != segment.path:
                 if self._reader is not None:
                     self._reader.close()
+                    self._reader = None
                 self._reader = SegmentReader(segment.path)
             while len(rows) < most:
                 found = self._reader.peek(end)
                 if found is None:
+                    self._read_failures, self._read_problem = 0, ""
                     return rows, True
                 if geometry is not None and found[1].geometry != geometry:
                     break
                 geometry = found[1].geometry
                 rows.append(self._reader.read(*found))
-        except OSError as error:
-            _LOG.warning("%s of the spool cannot be read: %s", segment.path, error.strerror or error)
-            return rows, True
+        except OSError:
+            if not rows:
+                raise
+            return rows, False  # the next call meets it
+        self._read_failures, self._read_problem = 0, ""
         return rows, False
+
+    def _read_failed(self, segment: Segment, error: OSError) -> list[LostWindows]:
+        """A disk that fails may work a moment later: try again, not for ever; returns what is given up at last."""
+        if segment is not self._failing:
+            self._failing, self._read_failures = segment, 0
+        self._read_failures += 1
+        why = error.strerror or str(error)
+        is_gone = isinstance(error, FileNotFoundError)
+        if not is_gone and self._read_failures < self._read_again.max_attempts:
+            self._read_after_s = self._monotonic() + self._read_again.delay_s(self._read_failures)
+            if not self._read_problem:
+                _LOG.warning("%s of the spool cannot be read, and is tried again: %s", segment.path, why)
+            self._read_problem = f"{segment.path.name} cannot be read, and is tried again: {why}"
+            with self._lock:
+                self._counts["read_failures"] += 1
+            return []
+        with self._lock:
+            self._counts["read_failures"] += 1
+            if segment is self._writing and self._appending:
+                return []  # whoever appends needs it a moment longer
+            keys = segment.lose_waiting()
+            if segment in self._segments:
+                self._set_aside(segment, is_gone=is_gone)
+        self._read_failures, self._read_problem = 0, ""
+        return [self._lost(keys, f"{segment.path.name} of the spool cannot be read: {why}")] if keys else []
+
+    def _set_aside(self, segment: Segment, *, is_gone: bool) -> None:
+        """Its file stays for a person to see; what is out of it needs it no more."""
+        self._segments.remove(segment)
+        if segment is self._writing:
+            self._close_writer()
+        if is_gone:
+            return
+        try:
+            aside = segment.set_aside()
+        except OSError as error:
+            _LOG.error("%s cannot be set aside: %s", segment.path, error.strerror or error)
+            return
+        self._counts["set_aside"] += 1
+        self._aside.add(aside)
+        _LOG.error("%s cannot be read, its windows are lost; it is now %s", segment.path, aside)
 
     def _close_writer(self) -> None:
         if self._writer is not None:
@@ -262,6 +358,7 @@ class Spool:
             and segment in self._segments
             and not (segment is self._writing and self._appending)
         ):
+            self._room.heard(segment.bytes_on_disk)
             self._remove(segment)
 
     def _remove(self, segment: Segment) -> None:

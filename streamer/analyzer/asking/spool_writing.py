@@ -58,12 +58,17 @@ class SpoolWriting:
             return True
 
     def stop(self, timeout_s: float) -> bool:
-        """Write what waits, and end; returns whether it ended in time."""
+        """Write what waits, and end; returns whether it ended in time. What is left by then is lost, and told."""
         with self._condition:
             self._ends = True
             self._condition.notify()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
+        with self._condition:
+            left = list(self._waiting)
+            self._waiting.clear()
+        if left:
+            self._on_lost([LostWindows(moment.keys, "the disk of the spool is too slow") for moment in left])
         return not self._thread.is_alive()
 
     def _run(self) -> None:

@@ -17,12 +17,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from streamer.analyzer.benchmarks.jack_clock import JackClock
-from streamer.engine.benchmarks.engine_process import Feeder
+from streamer.engine.benchmarks.tone_sources import RING_S, Feeder, ToneLoad, wait_until_filled
 from streamer.engine.benchmarks.tones import ToneWriter
 from streamer.engine.channels import ChannelTable
 from streamer.engine.control import ControlServer, EventHub
@@ -33,41 +33,18 @@ from streamer.engine.rings import ChannelRings, Directory, RingFolder, Segment, 
 from streamer.engine.rings.layout import W_SEGMENTS_WRITTEN
 from streamer.engine.sources.specification import SourceSpecification
 from tidzam_platform.cli.output import print_json
-from tidzam_platform.errors import AudioGraphError
 from tidzam_platform.operations.termination import StopSignals
 from tidzam_platform.settings import GraphSettings, MixerSettings
 
-_RING_S: Final = 4.0
-_FILLED_S: Final = 60.0
 _LOOK_S: Final = 0.2
 _NS_PER_S: Final = 1_000_000_000
 
 
-@dataclass(frozen=True)
-class Load:
-    """What an engine is to carry.
+@dataclass(frozen=True, kw_only=True)
+class Load(ToneLoad):
+    """Of this bench. ``spread_s``: the last source begins so much later than the first, the others in between."""
 
-    Attributes:
-        home: the data folder.
-        channels, channels_per_source: how many channels, in how many sources.
-        spread_s: the last source begins so much later than the first, the others evenly in between.
-        graph: its settings.
-    """
-
-    home: str
-    channels: int
-    channels_per_source: int
     spread_s: float
-    graph: dict[str, Any]
-
-    def as_json(self) -> str:
-        """The argument of this program."""
-        return json.dumps(asdict(self))
-
-    def sources(self) -> list[tuple[int, int]]:
-        """Number of the first channel, and how many, of each source."""
-        step = self.channels_per_source
-        return [(first, min(step, self.channels - first)) for first in range(0, self.channels, step)]
 
 
 class History:
@@ -149,7 +126,7 @@ def open_engine(load: Load, opened: ExitStack) -> dict[str, Any]:
         f"tones{first}": _source(opened, folder, home, graph, table, first, channels, anchor_ns)
         for first, channels in load.sources()
     }
-    _wait_until_filled(list(sources.values()))
+    wait_until_filled(list(sources.values()))
     history = History(JackClock(graph.frame_time, rings), sources)
     history.start()
     opened.callback(history.stop)
@@ -172,21 +149,13 @@ def _source(
     anchor_ns: int,
 ) -> SourceRing:
     name = f"tones{first}"
-    ring = opened.enter_context(SourceRing.create(folder, name, channels, seconds=_RING_S))
+    ring = opened.enter_context(SourceRing.create(folder, name, channels, seconds=RING_S))
     ring.set_anchor(anchor_ns, 0)
     source = opened.enter_context(contextlib.closing(graph.open_source(name, ring)))
     table.ring_opened(name, ring)
     table.ports_changed(name, source.ports, SourceSpecification(name=name, live=True))
     opened.callback(Feeder(ring, ToneWriter(home, first, channels)).close)
     return ring
-
-
-def _wait_until_filled(sources: list[SourceRing]) -> None:
-    deadline = time.monotonic() + _FILLED_S
-    while any(ring.waiting_frames < ring.capacity_frames // 2 for ring in sources):
-        if time.monotonic() > deadline:
-            raise AudioGraphError(f"the sources gave too little within {_FILLED_S:.0f} s")
-        time.sleep(0.05)
 
 
 def _handlers(

@@ -79,7 +79,13 @@ class _Trial:
         self._plan, self._server = plan, server
         host, _, port = address.rpartition(":")
         graph = plan.graph.model_copy(update={"max_channels": plan.channels}).model_dump()
-        load = Load(str(home), plan.channels, plan.channels_per_source, plan.spread_s, graph)
+        load = Load(
+            home=str(home),
+            channels=plan.channels,
+            channels_per_source=plan.channels_per_source,
+            graph=graph,
+            spread_s=plan.spread_s,
+        )
         tones = ["-m", "streamer.analyzer.benchmarks.tone_engine", load.as_json()]
         where = {"TIDZAM_MODEL_SERVER__HOST": host, "TIDZAM_MODEL_SERVER__PORT": port}
         start = opened.enter_context

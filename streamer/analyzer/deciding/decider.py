@@ -86,6 +86,10 @@ class Decider:
             self._condition.notify_all()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
+        with self._condition:
+            left = sum(len(heard.keys) for heard in self._backlog)
+        if left:
+            _LOG.error("%d windows that were heard are not decided: there was no time for them", left)
         return not self._thread.is_alive()
 
     def expect(self, keys: Sequence[WindowKey]) -> None:

@@ -80,11 +80,12 @@ class Hearer:
         """Begin to hear, in a thread of its own."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End all runs and the thread. May be called again, and without ``start``."""
+    def stop(self, timeout_s: float = _STOP_S) -> bool:
+        """End all runs and the thread; returns whether it ended in time. May be called again, and without ``start``."""
         self._stop.set()
         if self._thread.ident is not None:
-            self._thread.join(_STOP_S)
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def status(self) -> dict[str, Any]:
         """For people; JSON can say it.

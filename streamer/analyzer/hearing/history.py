@@ -20,6 +20,9 @@ from tidzam_platform.names import channel as channel_name
 
 LINGER_S: Final = 120.0
 """How long a channel that is gone is still known: what was heard in it may be asked for until then."""
+YIELD_S: Final = 10.0
+"""After so long it gives its memory to channels that have none: its last clips have been cut, if nothing held them up,
+and a source that was only restarted has come back."""
 
 
 class AudioHistory:
@@ -27,7 +30,7 @@ class AudioHistory:
 
     It keeps the samples of the sources one after the other as they were heard: silence that the engine put in is not
     among them. Nothing is kept until it is told how much; then a channel takes 96 kB a second from when it is first
-    heard.
+    heard. Where the memory does not do for all, who was there first has it; what a channel leaves goes to the others.
 
     Args:
         most_bytes: the most memory that it may take.
@@ -44,6 +47,7 @@ class AudioHistory:
         self._frames_of: dict[str, int] = {}  # of each channel that is heard: how many it shall keep
         self._gone_s: dict[str, float] = {}  # since when
         self._without_room: set[str] = set()
+        self._share_again_s = float("inf")  # when memory of channels that have gone may be had
 
     @property
     def memory_bytes(self) -> int:
@@ -65,8 +69,9 @@ class AudioHistory:
             for pattern, seconds in by_pattern.items()
         ]
         with self._lock:
+            self._forget_gone()
             frames_of = {name: _most_frames(wanted, name) for name in self._frames_of}
-            needed = sum(frames_of.values()) * FRAME_BYTES
+            needed = sum(self._frames_to_have(frames_of)) * FRAME_BYTES
             if needed > self.most_bytes:
                 raise RuleError(
                     f"{needed / 1e6:.0f} MB of audio would be kept in memory, {self.most_bytes / 1e6:.0f} MB are "
@@ -105,13 +110,13 @@ class AudioHistory:
                         track.append(anchor_utc_ns, frame, row)
 
     def leave(self, source: str, numbers: Iterable[int]) -> None:
-        """These channels have gone."""
+        """These channels have gone: their memory is shared anew, if others want it, after ``YIELD_S``."""
         with self._lock:
             for number in numbers:
                 name = channel_name(source, number)
                 if name in self._frames_of:
                     self._gone_s[name] = self._monotonic()
-            self._forget_gone()
+            self._fit()
 
     def audio(self, run: Run, number: int, start_frame: int, end_frame: int) -> NDArray[np.int16] | None:
         """What was heard of a channel.
@@ -156,10 +161,11 @@ class AudioHistory:
 
     def _track_of(self, name: str) -> Track | None:
         """Where the samples of a channel go, None if they are not kept."""
-        if name in self._gone_s:
-            del self._gone_s[name]
+        has_come = self._gone_s.pop(name, None) is not None and name not in self._tracks
         if name not in self._frames_of:
             self._frames_of[name] = _most_frames(self._wanted, name)
+            has_come = True
+        if has_come or (self._without_room and self._monotonic() >= self._share_again_s):
             self._fit()
         return self._tracks.get(name)
 
@@ -168,10 +174,13 @@ class AudioHistory:
         self._forget_gone()
         self._tracks = {name: track for name, track in self._tracks.items() if self._frames_of.get(name, 0)}
         self._without_room = set()
+        self._give_up_gone()
         for shrink in (True, False):  # what becomes shorter makes room for what becomes longer
             for name, frames in self._frames_of.items():
                 track = self._tracks.get(name)
                 if not frames or (track is not None and track.capacity == frames):
+                    continue
+                if name in self._gone_s and (track is None or not shrink):  # it hears no more
                     continue
                 if shrink:
                     if track is not None and track.capacity > frames:
@@ -185,6 +194,25 @@ class AudioHistory:
                     track.resize(frames)
                 else:
                     self._tracks[name] = Track(frames)
+
+    def _give_up_gone(self) -> None:
+        """Take the memory of channels that have gone, the first first, for those that are there and have too little."""
+        wanted = sum(self._frames_to_have(self._frames_of)) * FRAME_BYTES
+        now_s = self._monotonic()
+        for name, since_s in sorted(self._gone_s.items(), key=lambda one: one[1]):
+            if wanted + self._taken_by_gone() <= self.most_bytes:
+                break
+            if now_s - since_s >= YIELD_S:
+                self._tracks.pop(name, None)
+        waits_s = [since_s + YIELD_S for name, since_s in self._gone_s.items() if name in self._tracks]
+        self._share_again_s = min(waits_s, default=float("inf"))
+
+    def _frames_to_have(self, frames_of: Mapping[str, int]) -> list[int]:
+        """Of the channels that are there."""
+        return [frames for name, frames in frames_of.items() if name not in self._gone_s]
+
+    def _taken_by_gone(self) -> int:
+        return sum(self._tracks[name].capacity for name in self._gone_s if name in self._tracks) * FRAME_BYTES
 
     def _forget_gone(self) -> None:
         now_s = self._monotonic()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import sqlite3
 import threading
 import time
@@ -13,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from streamer.analyzer.free_space import FreeBytes, free_bytes
 from tidzam_platform.clock import format_utc, utc_now
 
 LOOK_S: Final = 2.0
@@ -21,14 +21,6 @@ _HYSTERESIS: Final = 0.1  # of the reserve: so much more must be free before the
 _MB: Final = 1_000_000
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _LOG = logging.getLogger(__name__)
-
-FreeBytes = Callable[[Path], int]
-
-
-def free_bytes(folder: Path) -> int:
-    """Free space for us on the disk that holds ``folder``."""
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize
 
 
 def is_disk_full(error: BaseException | None) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from streamer.analyzer.keeping.object_filter import holds_whole_sound
 from streamer.analyzer.keeping.selection import Chosen, Selector
 from streamer.analyzer.keeping.spans import Span
 from streamer.analyzer.keeping.waiting import Settled
-from streamer.analyzer.keeping.writer import ClipJob, ClipWriter
+from streamer.analyzer.keeping.writer import ClipJob
 from tidzam_platform.clips.metadata import ClipMetadata
 from tidzam_platform.clips.recording_clips import CLIP_RATE_HZ
 from tidzam_platform.clock import format_utc
@@ -19,6 +19,17 @@ CUT_SOUND: Final = "cut_sound"
 NEAR_DUPLICATE: Final = "near_duplicate"
 NO_ROOM: Final = "no_room"
 BUSY: Final = "busy"
+
+
+class TakesClips(Protocol):
+    """What writes clips: ``streamer.analyzer.keeping.writer.ClipWriter``."""
+
+    @property
+    def accepts(self) -> bool:
+        """Whether there is room for clips now."""
+
+    def submit(self, job: ClipJob) -> bool:
+        """Write a clip soon; False if too many wait."""
 
 
 class ClipFinisher:
@@ -30,7 +41,7 @@ class ClipFinisher:
         tell: told ``clip_skipped`` of each that is not kept.
     """
 
-    def __init__(self, selector: Selector, writer: ClipWriter, tell: Callable[..., None]) -> None:
+    def __init__(self, selector: Selector, writer: TakesClips, tell: Callable[..., None]) -> None:
         self._selector, self._writer, self._tell = selector, writer, tell
         self.skipped = Counter[str]()
 

@@ -126,7 +126,8 @@ class RoomMaker:
         if free is None:
             return 0
         margin = round(MARGIN * self._disk.reserve_bytes) if self._disk.is_alarmed else 0
-        on_disk = self._disk.reserve_bytes + margin + more_bytes - free
+        # What is removed from a distant store frees nothing here.
+        on_disk = 0 if self._home.settings.store else self._disk.reserve_bytes + margin + more_bytes - free
         return max(on_disk, self._over_quota(more_bytes))
 
     def _over_quota(self, more_bytes: int) -> int:

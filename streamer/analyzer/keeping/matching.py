@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.analyzer.windows import WindowResult
+from tidzam_platform.clips.reading_rules import UnreadableRule
 from tidzam_platform.clips.rules import EVERYTHING, FORBIDDEN_SCORE, RecorderRuleSpec
 from tidzam_platform.clips.rules_store import StoredRule
 from tidzam_platform.labels.class_paths import NO_SIGNAL, UNKNOWN, is_within, parent
@@ -165,6 +166,15 @@ class RuleBook:
                 tuple(ForbidMatcher(rule, self._thresholds) for rule in concerned if rule.spec.forbid),
             )
         return known
+
+
+def forbidden_by(rules: Iterable[UnreadableRule]) -> list[StoredRule]:
+    """Rules that forbid everything, in place of those that cannot be read and may forbid something."""
+    return [
+        StoredRule(rule.id, spec, rule.made_by, rule.made_at, rule.removed_at)
+        for rule in rules
+        if (spec := rule.stand_in()) is not None
+    ]
 
 
 def names_nothing(spec: RecorderRuleSpec, paths: Iterable[str]) -> bool:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from tidzam_platform.clips.preroll import preroll_s
 from tidzam_platform.clips.rules_store import StoredRule
 from tidzam_platform.errors import RuleError
-
-_LOG = logging.getLogger(__name__)
 
 
 class KeepsAudio(Protocol):
@@ -33,8 +30,6 @@ def give_memory(history: KeepsAudio, rules: Sequence[StoredRule]) -> dict[int, s
         if rule.id in refused and _keep(history, [*taken, rule]) is None:
             taken.append(rule)
             del refused[rule.id]
-    for rule_id, why in refused.items():
-        _LOG.warning("rule %d keeps nothing: %s", rule_id, why)
     return refused
 
 

@@ -15,7 +15,7 @@ from streamer.analyzer.keeping.ledger import Ledger
 from streamer.analyzer.loop_guard import LoopGuard
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.clips.counting import clips_per_class, clips_per_rule
-from tidzam_platform.clips.rules_store import StoredRule, standing_rules
+from tidzam_platform.clips.rules_store import RulesRead, read_rules
 from tidzam_platform.clock import utc_now
 from tidzam_platform.errors import TidzamError
 
@@ -30,7 +30,8 @@ class RuleReader:
     Args:
         catalog: what is read.
         ledger: gets the counts.
-        on_rules: gets the rules that stand when they are others than before; the first time in any case.
+        on_rules: gets the rules that stand when they are others than before; the first time in any case. Those that
+            cannot be read are told in the log as well.
         now: the time of day.
     """
 
@@ -38,12 +39,12 @@ class RuleReader:
         self,
         catalog: Catalog,
         ledger: Ledger,
-        on_rules: Callable[[tuple[StoredRule, ...]], None],
+        on_rules: Callable[[RulesRead], None],
         *,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._catalog, self._ledger, self._on_rules, self._now = catalog, ledger, on_rules, now
-        self._rules: tuple[StoredRule, ...] | None = None
+        self._rules: RulesRead | None = None
         self._counted_s = float("-inf")
         self._stopping = threading.Event()
         self.failures = 0
@@ -85,14 +86,18 @@ class RuleReader:
             self._stopping.wait(RULES_S)
 
     def _read(self) -> None:
-        rules = tuple(standing_rules(self._catalog))
+        rules = read_rules(self._catalog)
         is_new = rules != self._rules
         if is_new or time.monotonic() - self._counted_s >= COUNTS_S:
             mark = self._ledger.mark()
-            day_starts = {rule.id: rule.spec.day_start(self._now()) for rule in rules}
+            day_starts = {rule.id: rule.spec.day_start(self._now()) for rule in rules.readable}
             of_rules = clips_per_rule(self._catalog, day_starts)
             self._ledger.replace(clips_per_class(self._catalog), of_rules, mark)
             self._counted_s = time.monotonic()
         if is_new:  # after the counts, by which they are judged
             self._on_rules(rules)
+            known = self._rules.unreadable if self._rules else ()
             self._rules = rules
+            for rule in rules.unreadable:
+                if rule not in known:
+                    _LOG.error("rule %d: %s", rule.id, rule.problem)

@@ -79,6 +79,7 @@ class ClipWriter:
         self._condition = threading.Condition()
         self._jobs: deque[ClipJob] = deque()
         self._queued_bytes = 0
+        self._in_hand: ClipJob | None = None  # until it is in the spool, or given up
         self._stopping = threading.Event()
         self._has_room = True
         self._spooled = 0
@@ -114,12 +115,21 @@ class ClipWriter:
         return self._thread.is_alive()
 
     def stop(self, timeout_s: float) -> bool:
-        """Write what waits, if there is room, and end; returns whether it ended in time."""
+        """Write what waits, if there is room, and end; returns whether it ended in time.
+
+        What has not reached the spool by then is lost, and counted.
+        """
         self._stopping.set()
         with self._condition:
             self._condition.notify_all()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
+        with self._condition:
+            left = [*self._jobs] if self._in_hand is None else [self._in_hand, *self._jobs]
+            self._jobs.clear()
+            self._queued_bytes, self._in_hand = 0, None
+        for job in left:
+            self._give_up(job, "a clip is lost: it was not written when the time to end was over")
         return not self._thread.is_alive()
 
     @property
@@ -167,7 +177,7 @@ class ClipWriter:
             self._write(job)
         except Exception as error:  # noqa: BLE001 - one clip must not cost those that follow
             self._guard.note(error)
-            self._give_up(job, f"a clip is lost by a fault, see the log: {error}")
+            self._lose(job, f"a clip is lost by a fault, see the log: {error}")
         return True
 
     def _next(self) -> ClipJob | None:
@@ -176,9 +186,15 @@ class ClipWriter:
                 self._condition.wait(_LOOK_S)
             if not self._jobs:
                 return None
-            job = self._jobs.popleft()
+            job = self._in_hand = self._jobs.popleft()
             self._queued_bytes -= job.samples.nbytes
             return job
+
+    def _let_go(self, job: ClipJob) -> bool:
+        """The clip waits in our hand no more; False if ``stop`` has given it up meanwhile."""
+        with self._condition:
+            is_ours, self._in_hand = self._in_hand is job, None
+            return is_ours
 
     def _keep_house(self) -> None:
         now_s = time.monotonic()
@@ -192,12 +208,15 @@ class ClipWriter:
         try:
             data = clip_bytes(job.samples, job.metadata)
         except (TidzamError, OSError) as error:
-            self._give_up(job, f"a clip cannot be encoded: {error}")
+            self._lose(job, f"a clip cannot be encoded: {error}")
             return
         while (path := self._spool(data)) is None:
             if self._stopping.wait(_FULL_RETRY_S):
-                self._give_up(job, "a clip is lost: there was no room for it to the end")
+                self._lose(job, "a clip is lost: there was no room for it to the end")
                 return
+        if not self._let_go(job):
+            self._counts["failed"] -= 1
+            _LOG.info("a clip was written after all: %s", path)
         self._spooled += 1
         if self._recover_due:  # store or catalog are away; this one waits with the others
             return
@@ -297,6 +316,10 @@ class ClipWriter:
         self._recover_due = True
         self._retry_s = time.monotonic() + self._delay_s * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
         self._delay_s = min(2 * self._delay_s, _MAX_DELAY_S)
+
+    def _lose(self, job: ClipJob, problem: str) -> None:
+        if self._let_go(job):
+            self._give_up(job, problem)
 
     def _give_up(self, job: ClipJob, problem: str) -> None:
         self._counts["failed"] += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -20,7 +21,7 @@ from tidzam_platform.errors import OutputError, OutputFaultError, OutputRefusedE
 _LOG = logging.getLogger(__name__)
 _LOOK_S: Final = 1.0  # `./tidzam outputs retry` changes the queue without a word to us
 _FAREWELL_S: Final = 3.0
-_JOIN_S: Final = 5.0
+STOP_S: Final = 8.0
 STATE_NOTE: Final = "state"
 _STOPPED: Final = "stopped"
 _OUR_FAULT: Final = "a fault of ours; the analyzer's log says more"
@@ -70,16 +71,21 @@ class Delivery:
         self._stop.set()
         self._wake.set()
 
-    def stop(self) -> None:
-        """End: what is being told may be finished for a moment, the rest stays in the queue."""
+    def stop(self, timeout_s: float = STOP_S) -> bool:
+        """End: what is being told may be finished for a moment, the rest stays in the queue.
+
+        Returns whether it ended in time.
+        """
+        end_s = time.monotonic() + timeout_s
         self.ask_to_stop()
         if self._thread.ident is None:
             self._output.close()
-            return
-        self._thread.join(_FAREWELL_S)
+            return True
+        self._thread.join(min(_FAREWELL_S, timeout_s / 2))
         if self._thread.is_alive():
             self._output.reach.cancel.cancel()
-            self._thread.join(_JOIN_S)
+            self._thread.join(max(0.0, end_s - time.monotonic()))
+        return not self._thread.is_alive()
 
     @property
     def is_down(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 MAX_HANDED_IN: Final = 20_000
 _AT_ONCE: Final = 500
 _ROUND_S: Final = 0.5  # while a disk takes nothing, it is tried again so often
-_STOP_S: Final = 5.0
+_STOP_S: Final = 13.0
 
 Told = Detection | Alert | ChannelState
 
@@ -77,16 +78,21 @@ class Outputs:
             line.start()
         self._thread.start()
 
-    def stop(self) -> None:
-        """End: what was handed in is stored, what waits is told after the next start."""
+    def stop(self, timeout_s: float = _STOP_S) -> bool:
+        """End: what was handed in is stored, what waits is told after the next start. Whether all ended in time."""
+        end_s = time.monotonic() + timeout_s
         self._stop.set()
         self._wake.set()
         if self._thread.ident is not None:
-            self._thread.join(_STOP_S)
+            self._thread.join(timeout_s / 2)
         for line in self._lines:  # first all, so that they end side by side
             line.ask_to_stop()
-        for line in self._lines:
-            line.stop()
+        ended = not self._thread.is_alive()
+        for after, line in zip(range(len(self._lines), 0, -1), self._lines, strict=True):
+            ended &= line.stop(max(0.0, end_s - time.monotonic()) / after)
+        if self._handed_in:
+            _LOG.error("%d messages for outputs are lost: no queue took them in time", len(self._handed_in))
+        return ended
 
     def detection(self, detection: Detection) -> None:
         """A detection was decided. Any thread may say so; it never waits."""

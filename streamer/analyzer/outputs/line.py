@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from streamer.analyzer.outputs.delivery import Delivery
+from streamer.analyzer.outputs.delivery import STOP_S, Delivery
 from streamer.analyzer.outputs.kinds import Specification, make_output
 from streamer.analyzer.outputs.message import Message
 from streamer.analyzer.outputs.persistent_queue import PersistentQueue
@@ -53,11 +53,11 @@ class OutputLine:
         if self._delivery is not None:
             self._delivery.ask_to_stop()
 
-    def stop(self) -> None:
-        """End; what waits on disk is told after the next start."""
-        if self._delivery is not None:
-            self._delivery.stop()
+    def stop(self, timeout_s: float = STOP_S) -> bool:
+        """End; what waits on disk is told after the next start. Returns whether it ended in time."""
+        ended = self._delivery is None or self._delivery.stop(timeout_s)
         self._queue.close()
+        return ended
 
     def status(self) -> dict[str, Any]:
         """For people; see docs/outputs.md."""

@@ -90,7 +90,8 @@ class StandIn:
     ``refusal`` is raised instead of an answer.
     """
 
-    def __init__(self, generation: int = 3, delay_s: float = 0.0) -> None:
+    def __init__(self, generation: int = 3, delay_s: float = 0.0, *, uses_keys: bool = True) -> None:
+        self.uses_keys = uses_keys
         self.generation, self.delay_s = generation, delay_s
         self.away = False
         self.refusal: ModelServerError | None = None

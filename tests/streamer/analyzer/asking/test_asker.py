@@ -123,6 +123,16 @@ def test_live_windows_go_first(spool: Spool) -> None:
         assert told.late == old.names()
 
 
+def test_where_windows_were_is_said_only_to_a_client_that_looks_at_it(spool: Spool) -> None:
+    for uses_keys in (True, False):
+        site, told, model = Site(run_of(), 2, 5), Told(), StandIn(uses_keys=uses_keys)
+        with asking(model, spool, told) as asker:
+            for moment in site.moments():
+                asker.submit(moment)
+            wait_for_all(told, [site])
+        assert [key is not None for _, key in model.asked] == [uses_keys] * 5
+
+
 def test_a_server_that_fails_now_and_then_loses_nothing(spool: Spool) -> None:
     site, told, chance = Site(run_of(), 2, 300), Told(), random.Random(1)  # noqa: S311 - no secret
 

@@ -42,7 +42,7 @@ def main(folder: Path, part: str) -> None:
                 print(made.decider.counts()["windows"], flush=True)
                 time.sleep(0.01)
             made.decider.end(run_of())
-            while made.spool.status()["bytes"]:
+            while made.spool.status()["bytes"] or made.store.status()["waiting"]:
                 time.sleep(0.01)
         print("done", flush=True)
 

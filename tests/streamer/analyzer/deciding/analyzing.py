@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from streamer.analyzer.asking import Asker, Describer, Generations, Spool
-from streamer.analyzer.deciding import Decider, DetectionStore
+from streamer.analyzer.deciding import Decider, DetectionJournal, DetectionStore
 from streamer.analyzer.windows import Moment, WindowKey
 from tests.streamer.analyzer.asking.made import Name, names_of
 from tests.streamer.analyzer.deciding.made import Decisions
@@ -29,7 +29,8 @@ class Analyzing:
         self.told, self.lost = Decisions(), list[Name]()
         self.catalog = Catalog.open(f"sqlite:///{folder / 'catalog.db'}")
         self.spool = Spool(folder / "spool", max_mb)
-        self.store = DetectionStore(self.catalog, self.spool.confirm)
+        self.journal = DetectionJournal(folder / "journal")
+        self.store = DetectionStore(self.catalog, self.journal, self.spool.confirm)
         generations = Generations()
         self.decider = Decider(
             settings.decision, generations.of, self.told.on_results, self._on_detection, self.store.settle
@@ -72,6 +73,7 @@ def analyzing(
     with ExitStack() as stack:
         stack.callback(made.catalog.close)
         stack.callback(made.spool.close)
+        stack.callback(made.journal.close)
         for part in (made.store, made.decider, made.asker, made.describer):
             part.start()
             stack.callback(lambda part=part: ended.append(part.stop()))  # type: ignore[misc]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from streamer.analyzer.asking import Spool
+from streamer.analyzer.deciding import DetectionJournal, DetectionStore
 from tests.streamer.analyzer.asking.made import Name
 from tests.streamer.analyzer.deciding.analyzer_process import CHANNELS, SETTINGS, WINDOWS, made_site
 from tests.streamer.analyzer.deciding.made import by_identity, straight
+from tests.streamer.analyzer.deciding.test_detection_store import detection
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.detections.detection import Detection
 from tidzam_platform.detections.live import LiveDetections
@@ -111,11 +114,12 @@ def test_killed_again_and_again_while_it_drains_each_detection_is_stored_once(
 
 
 @pytest.mark.parametrize("nth", [1, pytest.param(3, marks=pytest.mark.long)])
-def test_killed_between_the_catalog_and_the_spool_each_detection_is_stored_once(
-    tmp_path: Path, nth: int
+@pytest.mark.parametrize("point", ["journaled", "stored"])
+def test_killed_between_journal_catalog_and_spool_each_detection_is_stored_once(
+    tmp_path: Path, point: str, nth: int
 ) -> None:
     expected = expected_of(written(tmp_path))
-    with process(tmp_path, "drain", f"analyzer.detections.stored:{nth}") as running:
+    with process(tmp_path, "drain", f"analyzer.detections.{point}:{nth}") as running:
         assert not killed_after(running, 10**9)
         assert running.wait() == -signal.SIGKILL
     assert set(stored(tmp_path)) <= set(expected)
@@ -137,3 +141,50 @@ def test_killed_while_it_writes_all_that_was_written_is_heard_and_stored_once(tm
         assert killed_after(running, 10**9)
     assert stored(tmp_path) == expected_of(names)
     require_nothing_left(tmp_path)
+
+
+WAITS = """
+import sys, time
+from pathlib import Path
+from streamer.analyzer.deciding import DetectionJournal, DetectionStore
+from tests.streamer.analyzer.deciding.test_detection_store import detection
+from tidzam_platform.catalog import Catalog
+folder = Path(sys.argv[1])
+store = DetectionStore(Catalog.open(f"sqlite:///{folder / 'catalog.db'}"), DetectionJournal(folder / "journal"))
+store.start()
+for number in range(300):
+    store.add(detection(number))
+while store.status()["journaled"] < 300:
+    time.sleep(0.01)
+print("waiting", flush=True)
+time.sleep(60)
+"""
+
+
+def test_killed_while_the_catalog_is_locked_what_waits_is_stored_once_by_the_next_start(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'catalog.db'}"
+    Catalog.open(url).close()
+    lock = sqlite3.connect(tmp_path / "catalog.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITS, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            assert running.stdout is not None
+            assert running.stdout.readline() == "waiting\n"
+        finally:
+            running.kill()
+    lock.close()
+    catalog = Catalog.open(url)
+    assert LiveDetections(catalog).count() == 0
+    for recovered, new in ((300, 300), (0, 0)):
+        journal = DetectionJournal(tmp_path / "journal")
+        store = DetectionStore(catalog, journal)
+        store.start()
+        assert store.stop()
+        journal.close()
+        assert (store.counts()["recovered"], store.counts()["stored"]) == (recovered, new)
+    catalog.close()
+    assert stored(tmp_path) == by_identity(map(detection, range(300)))

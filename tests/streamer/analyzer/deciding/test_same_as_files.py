@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from serving.analysis import hear_file
 from serving.client import ModelClient
 from serving.repository import ModelRepository
 from serving.server.embedded import EmbeddedServer
-from streamer.analyzer.windows import Moment, WindowKey
+from streamer.analyzer.windows import Moment, WindowKey, WindowResult
+from streamer.cli.analyze import analyze
+from streamer.cli.live_answers import LiveAnswers
 from tests.streamer.analyzer.asking.made import run_of
 from tests.streamer.analyzer.deciding.analyzing import Analyzing, analyzing
 from tests.streamer.analyzer.deciding.made import by_identity, detections_of
@@ -23,7 +27,7 @@ from tests.support.tiny_model import RATE_HZ
 from tests.support.waiting import wait_for
 from tidzam_platform.audio import cut_windows, decode_blocks, write_audio
 from tidzam_platform.detections.detection import Detection
-from tidzam_platform.settings import Settings
+from tidzam_platform.settings import Settings, load_settings
 
 SECONDS, CHANNELS = 60, 3
 RUN = run_of()
@@ -99,6 +103,63 @@ def require_same(found: list[Detection], expected: list[Detection]) -> None:
     np.testing.assert_allclose(
         [one.score for one in by_identity(found)], [one.score for one in expected], atol=1e-5
     )
+
+
+SMOOTHING = Settings.model_validate(
+    {
+        "analyzer": {"max_behind_s": 30},
+        "decision": {"events": {**SETTINGS.decision.events.model_dump(), "smoothing_windows": 4}},
+    }
+)
+
+
+def test_with_smoothing_the_answers_and_detections_are_those_of_the_file(
+    tmp_path: Path, recording: Path, server: EmbeddedServer
+) -> None:
+    moments = moments_of(recording)
+    with ModelClient(server.address) as client:
+        hearing = hear_file(recording, client, SMOOTHING.decision, keep_windows=True)
+        of_file = {(one.channel, one.start_frame): one.answer.class_path for one in hearing.windows}
+        expected = by_identity(detections_of(hearing.events, RUN, 3))
+        assert len(expected) > 10
+        unsmoothed = hear_file(recording, client, SETTINGS.decision, keep_windows=True).windows
+        others = sum(of_file[one.channel, one.start_frame] != one.answer.class_path for one in unsmoothed)
+        assert others > len(of_file) // 20, "smoothing makes a difference"
+        with analyzing(tmp_path, lambda: client, SMOOTHING) as made:
+            for moment in moments:
+                made.submit(moment)
+            wait_for(lambda: made.decider.counts()["windows"] == len(of_file), "all are heard", 60)
+            made.decider.end(RUN)
+            wait_for(lambda: len(made.stored()) == len(expected), "all are stored")
+            require_same(made.stored(), expected)
+            assert answers_of(made.told.results) == of_file
+        by_hand = LiveAnswers(client.describe(), SMOOTHING)
+        shown = [
+            result for moment in moments for result in by_hand(moment.keys, client.predict(moment.audio))
+        ]
+        assert answers_of(shown) == of_file
+
+
+def answers_of(results: Iterable[WindowResult]) -> dict[tuple[int, int], str]:
+    return {(one.key.number, one.key.start_frame): one.answer.class_path for one in results}
+
+
+def test_a_file_that_is_shown_has_the_answers_of_the_file(
+    recording: Path, server: EmbeddedServer, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert home.home.is_dir()
+    monkeypatch.setenv("TIDZAM_DECISION__EVENTS__SMOOTHING_WINDOWS", "4")
+    decision = load_settings().decision
+    assert decision.events.smoothing_windows == 4
+    command = ["--stream", str(recording), "--server", server.address, "--json"]
+    shown = CliRunner().invoke(analyze, command, catch_exceptions=False)
+    assert shown.exit_code == 0
+    with ModelClient(server.address) as client:
+        hearing = hear_file(recording, client, decision, keep_windows=True)
+    lines = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert [(line["channel"], line["result"]) for line in lines] == [
+        (f"{recording.stem}:out_{one.channel}", one.answer.class_path) for one in hearing.windows
+    ]
 
 
 def require_each_window_once(made: Analyzing, windows: int) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.analyzer.hearing import AudioHistory
-from streamer.analyzer.hearing.history import LINGER_S
+from streamer.analyzer.hearing.history import LINGER_S, YIELD_S
 from streamer.analyzer.hearing.track import Track, as_int16
 from streamer.analyzer.windows import Geometry, Run
 from tests.streamer.sources.clocks import Clock
@@ -165,6 +165,64 @@ def test_a_channel_that_is_gone_is_known_for_a_while() -> None:
     assert history.audio(run(), 1, 0, 100) is None
     assert history.audio(run(), 2, 0, 200) is not None, "it came back"
     assert history.memory_bytes == S_BYTES
+
+
+def test_what_a_channel_leaves_goes_to_one_that_had_no_room() -> None:
+    clock = Clock()
+    history = AudioHistory(3 * S_BYTES, monotonic=clock.monotonic)
+    history.set_seconds(1)
+    for number in (1, 2, 3, 4, 5):
+        history.append("marsh", (number,), A, 0, audio(100))
+    assert history.counts()["channels_without_room"] == 2
+    history.leave("marsh", (2,))
+    clock.pass_s(YIELD_S - 1)
+    history.append("marsh", (4, 5), A, 100, audio(100, 2))
+    assert history.audio(run(), 2, 0, 100) is not None, "its last clips may still be cut"
+    clock.pass_s(2)
+    history.append("marsh", (4, 5), A, 200, audio(100, 2))
+    assert history.audio(run(), 4, 200, 300) is not None, "the first that waited"
+    assert history.audio(run(), 5, 200, 300) is None
+    assert history.audio(run(), 2, 0, 100) is None
+    assert history.memory_bytes == 3 * S_BYTES
+    assert history.counts()["channels_without_room"] == 1
+    history.append("marsh", (2,), A, 300, audio(100))
+    assert history.audio(run(), 2, 300, 400) is None, "who comes back finds it given away"
+    history.leave("marsh", (1, 3))
+    clock.pass_s(YIELD_S)
+    history.append("marsh", (2, 5), A, 400, audio(100, 2))
+    history.append("marsh", (2, 5), A, 500, audio(100, 2))
+    assert all(history.audio(run(), number, 500, 600) is not None for number in (2, 5))
+    assert history.counts()["channels_without_room"] == 0
+    assert history.memory_bytes == 3 * S_BYTES
+
+
+def test_who_is_away_for_a_moment_finds_its_memory_again() -> None:
+    clock = Clock()
+    history = AudioHistory(S_BYTES, monotonic=clock.monotonic)
+    history.set_seconds(1)
+    history.append("marsh", (1, 2), A, 0, audio(100, 2))
+    history.leave("marsh", (1,))
+    clock.pass_s(YIELD_S / 2)
+    history.append("marsh", (1, 2), A, 100, audio(100, 2))
+    clock.pass_s(YIELD_S)
+    history.append("marsh", (1, 2), A, 200, audio(100, 2))
+    assert history.audio(run(), 1, 0, 300) is not None
+    assert history.audio(run(), 2, 200, 300) is None
+
+
+def test_channels_that_have_gone_refuse_no_rule() -> None:
+    clock = Clock()
+    history = AudioHistory(2 * S_BYTES, monotonic=clock.monotonic)
+    history.set_seconds(1)
+    history.append("marsh", (1, 2), A, 0, audio(100, 2))
+    with pytest.raises(RuleError):
+        history.set_seconds(2)
+    history.leave("marsh", (2,))
+    history.set_seconds(2)
+    clock.pass_s(YIELD_S)
+    history.append("marsh", (1,), A, 100, audio(100))
+    assert history.memory_bytes == 2 * S_BYTES
+    assert history.audio(run(), 1, 0, 200) is not None, "what was kept stays"
 
 
 def test_threads_may_ask_while_it_is_written() -> None:

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from streamer.analyzer.free_space import free_bytes
 from streamer.analyzer.keeping import writer as writer_module
-from streamer.analyzer.keeping.disk_watch import DiskWatch, free_bytes, is_disk_full
+from streamer.analyzer.keeping.disk_watch import DiskWatch, is_disk_full
 from streamer.analyzer.keeping.ledger import Ledger
 from streamer.analyzer.keeping.making_room import RoomMaker
 from streamer.analyzer.keeping.writer import ClipJob, ClipWriter
@@ -315,6 +317,37 @@ def writing(
         stopped = writer.stop(10)
         home.catalog.close()
     assert stopped
+
+
+def test_clips_that_are_not_written_when_the_time_to_end_is_over_are_counted_as_lost(
+    home: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers, is_asked = threading.Event(), threading.Event()
+    hangs = [False]
+
+    def measure(_folder: Path) -> int:
+        if hangs[0]:  # as a network disk does whose server has gone
+            is_asked.set()
+            assert answers.wait(30)
+        return 1 << 40
+
+    with writing(home, measure) as (writer, _, folder):
+        hangs[0] = True
+        assert writer.submit(ClipJob(noise16(9600), metadata()))
+        assert is_asked.wait(20)
+        for number in range(1, 3):
+            assert writer.submit(ClipJob(noise16(9600, number), metadata(at_s=number)))
+        began_s = time.monotonic()
+        assert not writer.stop(0.3)
+        assert time.monotonic() - began_s < 3
+        assert writer.counts()["failed"] + len(list(folder.glob("*.flac"))) == 3
+        assert writer.counts()["queued"] == 0
+        assert "not written when the time to end was over" in caplog.text
+        assert not writer.submit(ClipJob(noise16(9600), metadata()))
+        answers.set()
+    counts = writer.counts()
+    assert counts["failed"] + counts["kept"] + len(list(folder.glob("*.flac"))) == 3, "each has one end"
+    assert counts["failed"] >= 2
 
 
 def test_spare_space_that_somebody_deleted_costs_nothing(home: Settings) -> None:

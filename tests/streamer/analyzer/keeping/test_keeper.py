@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from streamer.analyzer.keeping import keeper as keeper_module
+from tests.clips.made import break_rule
 from tests.streamer.analyzer.keeping.made import LEAVES, NOON_NS, PATHS, hear, run, sound, window
 from tests.streamer.analyzer.keeping.site_under_test import running_site, seconds
 from tests.support.parts import require_part
@@ -94,6 +95,38 @@ def test_rules_are_followed_within_seconds(home: Settings) -> None:
         site.sound()
         wait_for(lambda: site.keeper.counts()["results"] == 28, "they are heard")
         assert site.keeper.counts()["chosen"] == 1
+
+
+def test_a_rule_that_cannot_be_read_stops_no_other_and_is_told_once(
+    home: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running_site(home, {"classes": "birds", "length_s": 2, "cooldown_s": 0}) as site:
+        later = break_rule(site.home.catalog, '{"classes": ["rain"], "colour": "red"}')
+        wait_for(lambda: bool(site.keeper.status()["unreadable_rules"]), "it is known", 5)
+        (told,) = site.keeper.status()["unreadable_rules"]
+        assert (told["id"], f"rule remove {later}" in told["problem"]) == (later, True)
+        site.add_rule(classes="frogs")  # they are read again
+        wait_for(lambda: len(site.keeper.status()["rules"]) == 2, "others are followed", 5)
+        site.sound()
+        site.wait_kept(1)
+        assert sum("cannot be read" in record.getMessage() for record in caplog.records) == 1
+        assert site.keeper.status()["rules_problem"] == ""
+
+
+def test_where_it_may_forbid_no_clip_is_kept_until_it_is_removed(home: Settings) -> None:
+    with running_site(home, {"classes": "birds", "length_s": 2, "cooldown_s": 0}) as site:
+        broken = break_rule(
+            site.home.catalog, '{"forbid": true, "channels": ["marsh:out_1"], "colour": "red"}'
+        )
+        wait_for(lambda: bool(site.keeper.status()["unreadable_rules"]), "it is known", 5)
+        site.sound()
+        site.sound(channel=2)
+        site.wait_kept(1)
+        assert [clip.channel for clip in site.clips()] == ["marsh:out_2"]
+        remove_rule(site.home.catalog, broken)
+        wait_for(lambda: not site.keeper.status()["unreadable_rules"], "it is gone", 5)
+        site.sound()
+        site.wait_kept(2)
 
 
 def test_a_class_that_becomes_forbidden_is_not_kept_from_then_on(home: Settings) -> None:
@@ -229,7 +262,7 @@ def test_a_thousand_windows_a_second_cost_little(home: Settings) -> None:
         results = [window(number // 64, "unknown", 0.2, channel=1 + number % 64) for number in range(4000)]
         began_s = time.thread_time()
         for result in results:
-            site.keeper._take(result)
+            site.keeper._cutter.take(result)
         assert time.thread_time() - began_s < 1.0
 
 
