@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -79,9 +81,9 @@ def heard(trained_home: TrainedHome, tmp_path_factory: pytest.TempPathFactory) -
             ):
                 wait_for(lambda: _is_following(analyzer), "somebody follows", 60)
                 source = {"name": SOURCE, "database": database, "date": _dashed(start), "is_permanent": False}
-                engine.client.request("sources.add", specification=source)
-                wait_for(lambda: windows.stat().st_size > 0, "windows are heard", 60)
-                jack_lines = _heard_by_hand(environment)
+                with _heard_by_hand(environment, home) as jack_lines:
+                    engine.client.request("sources.add", specification=source)
+                    wait_for(lambda: windows.stat().st_size > 0, "windows are heard", 60)
                 server.stop()
                 wait_for(lambda: int(analyzer.counts()["asking_to_spool"]) > 4, "windows wait on disk", 60)
                 server = ModelServerProcess(home, port)
@@ -184,16 +186,23 @@ def _command(arguments: list[str], environment: dict[str, str], output: IO[bytes
     return subprocess.Popen(command, env=environment, stdout=output)
 
 
-def _heard_by_hand(environment: dict[str, str]) -> list[dict[str, Any]]:
-    """What ``analyze --jack`` says until it has said something."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "tidzam_platform.cli", "analyze", "--jack", f"{SOURCE}:*", "--json"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        lines = [json.loads(process.stdout.readline()) for _ in range(2)]
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
-    return lines
+@contextmanager
+def _heard_by_hand(environment: dict[str, str], folder: Path) -> Iterator[list[dict[str, Any]]]:
+    """``analyze --jack`` waits for the source meanwhile; filled with the first that it says, at the end."""
+    output, remarks = folder / "by_hand.jsonl", folder / "by_hand.log"
+    lines: list[dict[str, Any]] = []
+    command = [sys.executable, "-m", "tidzam_platform.cli", "analyze", "--jack", f"{SOURCE}:*", "--json"]
+    with (
+        output.open("wb") as out,
+        remarks.open("wb") as err,
+        subprocess.Popen(command, env=environment, stdout=out, stderr=err) as process,
+    ):
+        try:
+            wait_for(lambda: "heard when they come" in remarks.read_text(), "it waits for channels", 60)
+            yield lines
+            wait_for(lambda: len(_lines(output)) >= 2, "two windows are heard by hand", 60)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 130
+        finally:
+            process.kill()
+    lines += _lines(output)
