@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.parts import SKIP_REASON, require_part
 from tests.support.postgresql import PostgresqlServer, running_postgresql
+from tests.support.s3_servers import S3Server, running_s3_server
 from tests.support.small_site import TrainedHome, train_home_once
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.settings import CONFIG_FILE_VARIABLE, Settings, load_settings
@@ -57,6 +58,20 @@ def catalog(catalog_url: str) -> Iterator[Catalog]:
     opened = Catalog.open(catalog_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A quick S3 server that takes any secret, started once for all tests that ask for it."""
+    with running_s3_server("moto", tmp_path_factory.mktemp("moto")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real object store that speaks S3 and checks signatures, started once for all tests that ask for it."""
+    with running_s3_server("swift", tmp_path_factory.mktemp("swift")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

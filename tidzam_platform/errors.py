@@ -18,11 +18,14 @@
     ├── LabelError                    a label file or class path cannot be read; exit code 2
     │   └── NothingToLabelError       no such clip, detection or recording
     ├── QueryError                    a question about detections or labels makes no sense; exit code 2
-    │   └── QueryDeadlineError        it makes sense, and takes too long to answer; exit code 1
+    │   ├── QueryDeadlineError        it makes sense, and takes too long to answer; exit code 1
+    │   └── DetectionNotFoundError    no detection of that id
     ├── TreeError                     experts and classes of a tree do not fit together; exit code 2
     ├── CatalogError                  the database is unreachable, locked or of another schema
     ├── StoreError                    the object store failed
-    │   └── ObjectNotFoundError       no object under that key
+    │   ├── ObjectNotFoundError       no object under that key
+    │   ├── StoreRefusedError         secret, bucket, rights, region or clock are wrong; exit code 2
+    │   └── StoreUnavailableError     the store does not answer, or not in time; it may work later
     ├── DatasetError                  a dataset version is unknown, empty or unfit
     ├── TaxonomyError                 a change of classes makes no sense; exit code 2
     ├── TrainingError                 a classifier cannot be trained or evaluated
@@ -146,6 +149,10 @@ class QueryDeadlineError(QueryError):
     exit_code = 1
 
 
+class DetectionNotFoundError(QueryError):
+    """No detection of that id, live or in the archive."""
+
+
 class TreeError(TidzamError):
     """Experts and classes of a tree do not fit together, or a file that describes them cannot be read."""
 
@@ -162,6 +169,16 @@ class StoreError(TidzamError):
 
 class ObjectNotFoundError(StoreError):
     """No object under that key."""
+
+
+class StoreRefusedError(StoreError):
+    """The store refuses us until somebody mends something: secret, bucket, rights, region or clock."""
+
+    exit_code = 2
+
+
+class StoreUnavailableError(StoreError):
+    """The store does not answer, or not in time; it may work later."""
 
 
 class DatasetError(TidzamError):

@@ -9,7 +9,8 @@ from pathlib import Path
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.errors import SettingsError
 from tidzam_platform.settings import Settings, load_settings
-from tidzam_platform.store import LocalStore, ObjectStore
+from tidzam_platform.store import LocalStore, ObjectStore, S3Location, S3Store
+from tidzam_platform.store.s3_client import CREDENTIALS_FILE
 
 _REMEDY = "make it writable, or name another with --home or TIDZAM_HOME"
 
@@ -28,13 +29,32 @@ class Home:
 
         Raises:
             SettingsError: the home cannot be made, or may not be written to.
+            StoreError: the store cannot be used: it is asked once, cheaply.
             CatalogError: see ``Catalog.open``.
         """
         settings = settings or load_settings()
         make_home_folder(settings.home)
         if not os.access(settings.home, os.W_OK | os.X_OK):
             raise SettingsError(f"the data folder {settings.home} may not be written to; {_REMEDY}")
-        return cls(settings, Catalog.open(settings.catalog_url), LocalStore(settings.store_folder))
+        store = open_store(settings)
+        store.check()
+        return cls(settings, Catalog.open(settings.catalog_url), store)
+
+
+def open_store(settings: Settings) -> ObjectStore:
+    """The store that the settings name, for processes that need no catalog; nothing is asked of a distant one yet.
+
+    Raises:
+        StoreRefusedError: the credentials of the home cannot be used.
+    """
+    if not settings.store:
+        return LocalStore(settings.store_folder)
+    return S3Store(
+        S3Location.parse(settings.store),
+        settings.s3,
+        settings.store_cache_folder,
+        settings.secrets_folder / CREDENTIALS_FILE,
+    )
 
 
 def make_home_folder(home: Path) -> None:

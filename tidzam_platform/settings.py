@@ -26,6 +26,7 @@ from pydantic_settings import (
 
 from tidzam_platform.analyzer_sections import AnalyzerSettings, ClipsSettings, OutputsSettings
 from tidzam_platform.errors import SettingsError
+from tidzam_platform.retention_section import RetentionSettings
 from tidzam_platform.setting_sections import (
     AugmentationSettings,
     BatchingSettings,
@@ -34,13 +35,16 @@ from tidzam_platform.setting_sections import (
     EventSettings,
     GateSettings,
     GatewaySettings,
+    LearningSettings,
     ModelRepositorySettings,
     ModelServerSettings,
     PathOrNone,
     ReprocessingSettings,
+    S3Settings,
     TrainingSettings,
     TreeSettings,
 )
+from tidzam_platform.store.location import S3Location
 from tidzam_platform.streamer_sections import (
     GraphSettings,
     IcecastSettings,
@@ -66,12 +70,15 @@ __all__ = [
     "GatewaySettings",
     "GraphSettings",
     "IcecastSettings",
+    "LearningSettings",
     "MixerSettings",
     "ModelRepositorySettings",
     "ModelServerSettings",
     "OutputsSettings",
     "RecordingSettings",
     "ReprocessingSettings",
+    "RetentionSettings",
+    "S3Settings",
     "Settings",
     "SourcesSettings",
     "SupervisionSettings",
@@ -96,7 +103,11 @@ class _Environment(EnvSettingsSource):
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         value, key, is_complex = super().get_field_value(field, field_name)
-        return (None if value == "" and field_name in ("home", "archive") else value), key, is_complex
+        return (
+            (None if value == "" and field_name in ("home", "archive", "store") else value),
+            key,
+            is_complex,
+        )
 
 
 class Settings(BaseSettings):
@@ -120,6 +131,12 @@ class Settings(BaseSettings):
     archive: PathOrNone = Field(
         None, description="Folder of recordings; archive/ in the home unless told otherwise."
     )
+    store: str = Field(
+        "",
+        description="Where objects are kept (clips, datasets, weights, detections): s3://bucket/prefix; empty: the "
+        "folder store/ in the home.",
+    )
+    s3: S3Settings = Field(default_factory=S3Settings)
     model_server: ModelServerSettings = Field(default_factory=ModelServerSettings)
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
     model_repository: ModelRepositorySettings = Field(default_factory=ModelRepositorySettings)
@@ -127,6 +144,7 @@ class Settings(BaseSettings):
     tree: TreeSettings = Field(default_factory=TreeSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     gate: GateSettings = Field(default_factory=GateSettings)
+    learning: LearningSettings = Field(default_factory=LearningSettings)
     decision: DecisionSettings = Field(default_factory=DecisionSettings)
     reprocessing: ReprocessingSettings = Field(default_factory=ReprocessingSettings)
     graph: GraphSettings = Field(default_factory=GraphSettings)
@@ -139,6 +157,7 @@ class Settings(BaseSettings):
     clips: ClipsSettings = Field(default_factory=ClipsSettings)
     outputs: OutputsSettings = Field(default_factory=OutputsSettings)
     supervision: SupervisionSettings = Field(default_factory=SupervisionSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
 
     @field_validator("home", mode="before")
     @classmethod
@@ -149,6 +168,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @field_validator("store")
+    @classmethod
+    def _is_a_place(cls, store: str) -> str:
+        return str(S3Location.parse(store)) if store else ""
 
     @classmethod
     def settings_customise_sources(
@@ -175,8 +199,18 @@ class Settings(BaseSettings):
 
     @property
     def store_folder(self) -> Path:
-        """Root of the local object store."""
+        """Root of the local object store, where objects are if ``store`` names no other place."""
         return self.home / "store"
+
+    @property
+    def store_cache_folder(self) -> Path:
+        """Files of objects that were read from a distant store; may be removed at any time."""
+        return self.home / "cache" / "store"
+
+    @property
+    def secrets_folder(self) -> Path:
+        """Keys, tokens, credentials; for its owner alone."""
+        return self.home / "secrets"
 
     @property
     def models_folder(self) -> Path:

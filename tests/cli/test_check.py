@@ -31,9 +31,11 @@ def test_all_is_well_where_all_that_is_needed_is_there(tmp_path: Path) -> None:
         "ffmpeg",
         "data folder",
         "catalog",
+        "store",
     }
     assert {part.name for part in PARTS} < set(findings)
     assert not (tmp_path / "catalog.db").exists(), "looking makes nothing"
+    assert not (tmp_path / "store").exists()
 
 
 def test_missing_parts_come_with_the_command_that_installs_them_and_ffmpeg_is_needed(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tidzam_platform.store import LocalStore
 
 PUT = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tidzam_platform.store import LocalStore
 LocalStore(Path(sys.argv[1])).put_bytes("a/b", b"new" * 100_000)
@@ -47,6 +49,15 @@ def test_a_put_that_was_killed_after_the_rename_is_whole(tmp_path: Path) -> None
     store = LocalStore(tmp_path)
     assert store.get_bytes("a/b") == b"new" * 100_000
     assert list(store.keys()) == ["a/b"]
+
+
+def test_of_many_that_store_once_at_the_same_time_one_wins(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    offers = [bytes([number]) * 1000 for number in range(8)]
+    with ThreadPoolExecutor(len(offers)) as writers:
+        won = list(writers.map(lambda data: store.put_once("a", data), offers))
+    assert won.count(True) == 1
+    assert store.get_bytes("a") == offers[won.index(True)]
 
 
 def test_a_put_that_fails_is_a_typed_error_and_leaves_nothing(tmp_path: Path) -> None:

@@ -41,14 +41,20 @@ class ServerProcess:
 
     name: ClassVar = "server"
 
-    def __init__(self, home: Path, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        arguments: Sequence[str],
+        variables: Mapping[str, str],
+        python: Path | str = sys.executable,
+    ) -> None:
         home.mkdir(exist_ok=True)
         self.home = home
         self.log = home / f"{self.name.replace(' ', '-')}-{time.monotonic_ns()}.log"
         self.said: dict[str, Any] = {}
         with self.log.open("wb") as log:
             self._process = spawn(
-                [sys.executable, *arguments],
+                [str(python), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -34,7 +34,7 @@ from tidzam_platform.settings import PROJECT_ROOT
 def check(
     ctx: click.Context, processes: tuple[str, ...], install: bool, extras: tuple[str, ...], as_json: bool
 ) -> None:
-    """Look at Python, its packages, the system's programs, the data folder, the catalog, and what should be running.
+    """Look at Python, its packages, the system's programs, data folder, catalog, store, and what should be running.
 
     What is only useful, or only for tests, may be missing: the table says what works without it. --install tries
     again to install missing programs, as root or where sudo asks for no password. An --extra that was installed stays

@@ -35,18 +35,28 @@ COMMANDS = (
     ("Audio and recordings", (
         ("analyze", "find sounds in files, or on channels as they sound"),
         ("detections", "what was heard, live and in the archive; as CSV, JSON, Raven, Audacity, Darwin Core"),
+        ("why", "why something was heard: generation, dataset versions, whose labels"),
         ("archive", "index a folder of recordings"),
+        ("reprocess", "hear past days again with a generation, and see what differs"),
         ("audio", "look into an audio file: codec, channels, holes"),
     )),
     ("Learning", (
         ("rule", "which sounds of live audio become clips, and which never: add, list, remove"),
+        ("queue", "what to label next: what would teach most first"),
         ("label", "what people say of recordings, clips and detections: import, list"),
         ("dataset", "import labelled clips, build dataset versions"),
+        ("taxonomy", "rename, merge and split classes; labels stay as they were given"),
         ("generation", "train, evaluate and serve a generation of classifiers"),
         ("evaluate", "score a generation on labelled clips or recordings"),
         ("bench", "measure quality and speed beside a reference"),
         ("tensorboard", "losses, figures and pictures of each training in the browser"),
         ("dagster", "the same as a data platform in the browser"),
+    )),
+    ("Keeping", (
+        ("backup", "copy everything to a safe place while it runs; check such copies"),
+        ("restore", "a backup into a new data folder"),
+        ("retention", "what the settings let go after a while: shows it, removes it"),
+        ("erase", "silence what was heard of people, in recordings and clips"),
     )),
     ("Running", (
         ("start", "all processes of this machine, or some of them, in the background"),

@@ -10,6 +10,7 @@ import click
 
 from tidzam_platform.errors import SetUpError
 from tidzam_platform.operations import stamp
+from tidzam_platform.operations.server_environment import prepare_server_environment
 from tidzam_platform.operations.set_up import set_up
 from tidzam_platform.operations.system_parts import PARTS
 from tidzam_platform.settings import PROJECT_ROOT
@@ -28,7 +29,9 @@ _MOST_JOBS = 4  # each may hold a gigabyte of TensorFlow
 @click.option("--prepare", is_flag=True, help="Only install what the tests need.")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 def test(with_long: bool, jobs: int | None, prepare: bool, pytest_arguments: tuple[str, ...]) -> None:
-    """Run the tests; what they need beyond a user's system (PostgreSQL) is installed where that is allowed.
+    """Run the tests; what they need beyond a user's system is installed where that is allowed.
+
+    That is: PostgreSQL and other Debian packages, and servers of S3 in an environment of their own.
 
     All other arguments go to pytest, which runs in the project's folder; its exit code is ours. Tests that
     need a missing part of the system are skipped and counted at the end, or fail if
@@ -57,12 +60,15 @@ def test(with_long: bool, jobs: int | None, prepare: bool, pytest_arguments: tup
 def _prepare() -> None:
     """Install the tests' packages and system parts into an environment that ./tidzam made."""
     root = str(PROJECT_ROOT)
+    is_ours = os.path.realpath(sys.prefix) == os.path.realpath(PROJECT_ROOT / stamp.VENV)
     if stamp.is_ready(root, (_EXTRA,), tuple(part.name for part in PARTS)):
-        return
-    if stamp.read_stamp(root) and os.path.realpath(sys.prefix) == os.path.realpath(PROJECT_ROOT / stamp.VENV):
+        pass
+    elif stamp.read_stamp(root) and is_ours:
         set_up(PROJECT_ROOT, extras=[_EXTRA], parts=PARTS)
     elif importlib.util.find_spec("pytest") is None:
         raise SetUpError(
             f"{sys.prefix} has no pytest, and was not made by ./tidzam: "
             "call ./tidzam test, or install the project's extra 'test' there"
         )
+    if is_ours and stamp.read_stamp(root):
+        prepare_server_environment(PROJECT_ROOT)

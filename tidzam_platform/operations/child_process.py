@@ -67,6 +67,11 @@ class ChildProcess:
         """Wait until this process, and no other, listens on ``port``; ProcessError as ``wait_until``."""
         self.wait_until(lambda: listens(self._process.pid, port), timeout_s)
 
+    @property
+    def pid(self) -> int:
+        """Number of the process, which leads its group."""
+        return self._process.pid
+
     def is_running(self) -> bool:
         """Whether the process lives."""
         return self._process.poll() is None

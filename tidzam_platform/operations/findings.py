@@ -1,4 +1,4 @@
-"""What ``./tidzam check`` looks at: Python, the environment, system parts, the data folder, the catalog."""
+"""What ``./tidzam check`` looks at: Python, the environment, system parts, the data folder, the catalog, the store."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Final
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.database import parsed_url
 from tidzam_platform.errors import SettingsError, TidzamError
+from tidzam_platform.home import open_store
 from tidzam_platform.operations import stamp
 from tidzam_platform.operations.system_parts import PARTS, SystemPart, install_command
 from tidzam_platform.settings import PROJECT_ROOT, Settings, load_settings
@@ -56,6 +57,7 @@ def look() -> Iterator[Finding]:
         return
     yield _home(settings.home)
     yield _catalog(settings)
+    yield _store(settings)
 
 
 def _python() -> Finding:
@@ -123,6 +125,18 @@ def _catalog(settings: Settings) -> Finding:
     except TidzamError as error:
         return Finding("catalog", False, True, "", remedy=str(error))
     return Finding("catalog", True, True, shown)
+
+
+def _store(settings: Settings) -> Finding:
+    """The local one is only looked at; a distant one is asked."""
+    if not settings.store and not settings.store_folder.exists():
+        return Finding("store", True, True, f"{settings.store_folder} (not made yet)")
+    try:
+        store = open_store(settings)
+        store.check()
+    except TidzamError as error:
+        return Finding("store", False, True, "", remedy=str(error))
+    return Finding("store", True, True, str(store))
 
 
 def _normal(name: str) -> str:

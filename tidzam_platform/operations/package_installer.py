@@ -45,7 +45,13 @@ class PackageInstaller:
             SetUpError: there is no way to get pip here; the message says how.
         """
         target = f".[{','.join(extras)}]" if extras else "."
-        request = ("--constraint", "constraints.txt", "--editable", target)
+        self._install("--constraint", "constraints.txt", "--editable", target)
+
+    def install_pinned(self, file: Path) -> None:
+        """Install what ``file`` names, all of it by version; raises as ``install``."""
+        self._install("--requirement", file)
+
+    def _install(self, *request: str | Path) -> None:
         if uv := self._find_uv():
             try:
                 with self._steps.step("installing Python packages with uv"):
@@ -62,7 +68,8 @@ class PackageInstaller:
     def _find_uv(self) -> Path | None:
         """A uv that runs: on the PATH, in the environment, or installed there now."""
         own = self._python.with_name("uv")
-        for candidate in (shutil.which("uv"), own):
+        ours = Path(sys.executable).with_name("uv")  # when one environment makes another
+        for candidate in (shutil.which("uv"), own, ours):
             if candidate is not None and ask(candidate, "--version") is not None:
                 return Path(candidate)
         self._ensure_pip()

@@ -45,7 +45,7 @@ def set_up(
     """
     root = root.resolve()
     names = tuple(part.name for part in parts)
-    with _locked(root) as lock:
+    with locked(root) as lock:
         if not again and stamp.is_ready(str(root), tuple(extras), names):
             return  # another call did it while we waited
         log = Path(os.environ.get("TIDZAM_HOME") or root / "var") / "logs" / "set-up.log"
@@ -102,7 +102,7 @@ def describe_missing(missing: Sequence[SystemPart], reason: str = "") -> str:
 
 
 @contextlib.contextmanager
-def _locked(root: Path) -> Iterator[int]:
+def locked(root: Path) -> Iterator[int]:
     """Hold the lock of the set-up; yields its file descriptor."""
     path = root / LOCK_FILE
     try:

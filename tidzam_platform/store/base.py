@@ -11,8 +11,8 @@ from typing import Final, Protocol
 from tidzam_platform.errors import InvalidNameError
 
 MAX_KEY_LENGTH: Final = 512
-_SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._=-]{0,254}"  # as long as a file's name may be
-_KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
+SEGMENT: Final = r"[A-Za-z0-9][A-Za-z0-9._=-]{0,254}"  # as long as a file's name may be
+_KEY: Final = re.compile(rf"{SEGMENT}(?:/{SEGMENT})*")
 
 
 def valid_key(key: str) -> str:
@@ -39,8 +39,23 @@ class ObjectStore(Protocol):
     be the folder of another (``a`` beside ``a/b``): not every store can hold both.
     """
 
+    def check(self) -> None:
+        """Whether the store can be used, asked cheaply: StoreError says what is wrong and how to mend it."""
+        ...
+
     def put_bytes(self, key: str, data: bytes) -> None:
         """Store ``data`` under ``key``, replacing what was there."""
+        ...
+
+    def put_once(self, key: str, data: bytes) -> bool:
+        """Store ``data`` under ``key`` unless an object is there, which is left as it is.
+
+        Atomic in a local folder and on Amazon's S3. Some servers (OpenStack Swift) look before they receive the bytes:
+        of two calls at the same moment the later replaces the other there. So use it for keys that name their content.
+
+        Returns:
+            Whether the object that is there now holds these very bytes: the same call may be made again.
+        """
         ...
 
     def put_file(self, key: str, path: Path) -> None:

@@ -9,7 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tidzam_platform.errors import ObjectNotFoundError, StoreError
-from tidzam_platform.files import PARTIAL_FOLDER, remove_leavings, whole_file, write_whole
+from tidzam_platform.files import (
+    PARTIAL_FOLDER,
+    fsync_folder,
+    partial_path,
+    remove_leavings,
+    whole_file,
+    write_whole,
+)
 from tidzam_platform.store.base import is_key, valid_key
 
 
@@ -21,10 +28,33 @@ class LocalStore:
         root.mkdir(parents=True, exist_ok=True)
         remove_leavings(root)
 
+    def __str__(self) -> str:
+        return str(self._root)
+
+    def check(self) -> None:
+        """StoreError if the folder may not be written to."""
+        if not os.access(self._root, os.R_OK | os.W_OK | os.X_OK):
+            raise StoreError(f"the store {self._root} may not be written to: make it readable and writable")
+
     def put_bytes(self, key: str, data: bytes) -> None:
         """Store ``data`` under ``key``, replacing what was there."""
         with self._storing(key) as path:
             write_whole(path, data, self._root)
+
+    def put_once(self, key: str, data: bytes) -> bool:
+        """Store ``data`` unless an object is there; whether what is there now holds these very bytes."""
+        with self._storing(key) as path, partial_path(self._root) as temporary:
+            with temporary.open("xb") as handle:
+                handle.write(data)
+                handle.flush()
+                os.fsync(handle.fileno())
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(temporary, path)  # unlike a rename it replaces nothing
+            except FileExistsError:
+                return path.read_bytes() == data
+            fsync_folder(path.parent)
+            return True
 
     def put_file(self, key: str, path: Path) -> None:
         """Store a copy of the file at ``path`` under ``key``, replacing what was there."""

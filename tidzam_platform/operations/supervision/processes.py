@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,6 +85,8 @@ def _resolved(value: Any) -> Any:
         return _resolved(value.model_dump())
     if isinstance(value, Path):
         return str(value.absolute())
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, Mapping):
         return {key: _resolved(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
