@@ -9,7 +9,7 @@ killed between the two leaves a configuration that lags behind: the next one tha
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from serving.repository import rules, server_files
@@ -48,6 +48,10 @@ class ModelRepository(VersionFolders):
     def retired(self) -> list[int]:
         """Versions that never serve again, ascending; their folders may be gone."""
         return sorted(self._read().retired)
+
+    def retirements(self) -> dict[int, Change]:
+        """The change that retired each version: since when, by whom and why."""
+        return dict(self._read().retired)
 
     def history(self) -> list[Change]:
         """Changes of labels and retirements, the oldest first; the newest 1000 are kept."""
@@ -167,12 +171,16 @@ class ModelRepository(VersionFolders):
             self._keep(before, after)
         return change
 
-    def collect_garbage(self, keep: int) -> list[int]:
+    def collect_garbage(self, keep: int, *, only: Collection[int] | None = None) -> list[int]:
         """Remove retired versions, and those without a label but the newest ``keep``; returns what was removed.
 
         Never one that has a label, is in service, or is the one that ``rollback`` would go to, nor a newest one that
         was published a moment ago and waits for the gate. Each is first taken away in one step and then deleted;
         what a killed process leaves of that is deleted by the next one.
+
+        Args:
+            keep: how many without a label stay.
+            only: leave all others alone.
 
         Raises:
             ModelRepositoryError: ``keep`` is below 0, or a folder cannot be removed.
@@ -183,6 +191,7 @@ class ModelRepository(VersionFolders):
         with contextlib.ExitStack() as aside, self._locked_state() as state:
             self._sync(state)  # servers first: a configuration that lags may name what goes now
             removed = rules.garbage(state, self.versions(), keep)
+            removed = [version for version in removed if only is None or version in only]
             for version in removed:
                 aside.enter_context(self._set_aside(version))
         return removed

@@ -58,6 +58,9 @@ Examples:
     help="Whether it is never given up and is there again after a restart.",
 )
 @click.option("--record", is_flag=True, help="Write it to the archive all the time.")
+@click.option(
+    "--record-schedule", help="With --record: only then, on a clock in --zone: 'mon,fri 22:00-04:00; sun'."
+)
 @click.option("--copy", is_flag=True, help="Give listeners the input's own bytes.")
 @click.option("--zone", help="IANA time zone of --date and of the archive's file names; UTC by default.")
 @click.option("--latitude", type=click.FloatRange(-90, 90), help="Degrees north.")

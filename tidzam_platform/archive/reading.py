@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from tidzam_platform.archive.erased_tag import joined, spans_of
 from tidzam_platform.archive.exact_start import exact_start
 from tidzam_platform.archive.scan import Entry
 from tidzam_platform.audio.archive_names import ArchiveName
@@ -29,7 +30,8 @@ class AudioFacts:
     """What follows from the bytes of a file alone, so that equal hashes have equal facts.
 
     ``error`` is set, and the rest empty, for bytes that cannot be used. ``seconds`` is the length of the time
-    axis, holes included; ``holes`` are [start_s, end_s) on it. ``exact_start`` is what its recorder wrote into it.
+    axis, holes included; ``holes`` are [start_s, end_s) on it, erased audio among them.
+    ``exact_start`` is what its recorder wrote into it.
     """
 
     codec: str | None = None
@@ -88,7 +90,7 @@ def _probe(entry: Entry) -> AudioFacts:
         info.rate_hz,
         info.channels,
         info.seconds,
-        info.holes,
+        joined([*info.holes, *spans_of(info.tags)]),  # what was erased is no silence
         info.truncated,
         exact_start=exact_start(info.tags),
     )

@@ -14,6 +14,7 @@ from tidzam_platform.audio import read_audio
 from tidzam_platform.classifiers.front_end import FrontEnd, log_mel
 from tidzam_platform.datasets.manifest import Manifest, ManifestRow
 from tidzam_platform.datasets.sides import Side
+from tidzam_platform.errors import DatasetError, ObjectNotFoundError
 from tidzam_platform.look_ahead import map_ahead
 from tidzam_platform.store import ObjectStore
 
@@ -74,8 +75,14 @@ def load_clips(
 
 def decode_clip(store: ObjectStore, row: ManifestRow, front_end: FrontEnd) -> npt.NDArray[np.float32]:
     """A clip as float32 ``[samples]`` at the front end's rate, its channels averaged."""
-    with store.as_file(row.store_key) as path:
-        samples = read_audio(path, rate_hz=front_end.rate_hz, max_s=MAX_CLIP_S)
+    try:
+        with store.as_file(row.store_key) as path:
+            samples = read_audio(path, rate_hz=front_end.rate_hz, max_s=MAX_CLIP_S)
+    except ObjectNotFoundError as error:
+        raise DatasetError(
+            f"the clip {row.clip_sha256} of this dataset version is gone, maybe erased (./tidzam erase): build a new "
+            "version"
+        ) from error
     mono: npt.NDArray[np.float32] = samples.mean(axis=0)
     return mono
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import select
 
@@ -14,6 +14,7 @@ from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import DetectionFile
 from tidzam_platform.clock import utc_now
 from tidzam_platform.detections.detection import Detection
+from tidzam_platform.detections.file_changes import keep_others_out, key_of
 from tidzam_platform.store import ObjectStore
 
 _ROW_GROUP: Final = 16_384  # what a reader looks at to find a moment of the day
@@ -36,9 +37,10 @@ def replace_day(
     """
     if strays := [one for one in detections if one.start.astimezone(UTC).date() != day]:
         raise ValueError(f"{strays[0]} does not start on {day.isoformat()}")
-    key = f"detections/generation={generation}/source={source_id}/day={day.isoformat()}/detections.parquet"
-    store.put_bytes(key, to_parquet(detections))
+    key = key_of(generation, source_id, day)
     with catalog.session() as session:
+        keep_others_out(session, key)
+        store.put_bytes(key, to_parquet(detections))
         row = session.scalar(select(DetectionFile).where(DetectionFile.store_key == key))
         if row is None:
             row = DetectionFile(generation=generation, source_id=source_id, day=day, store_key=key)
@@ -49,11 +51,18 @@ def replace_day(
 
 
 def to_parquet(detections: Sequence[Detection]) -> bytes:
-    """Detections in ascending order of start, channel and class."""
+    """Detections in ascending order of start, channel and class; the same ones give the same bytes."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    schema = pa.schema(
+    ordered = sorted(detections, key=lambda one: (one.start, one.channel, one.class_path))
+    return parquet_bytes(pa.Table.from_pylist([asdict(one) for one in ordered], parquet_schema()))
+
+
+def parquet_schema() -> Any:
+    """The columns of a file (pyarrow)."""
+    import pyarrow as pa
+
+    return pa.schema(
         [
             ("id", pa.string()),
             ("generation", pa.int64()),
@@ -64,9 +73,13 @@ def to_parquet(detections: Sequence[Detection]) -> bytes:
             ("score", pa.float32()),
         ]
     )
-    ordered = sorted(detections, key=lambda one: (one.start, one.channel, one.class_path))
+
+
+def parquet_bytes(table: Any) -> bytes:
+    """A table in the order of the rows as the bytes of a file."""
+    import pyarrow.parquet as pq
+
     sink = io.BytesIO()
-    table = pa.Table.from_pylist([asdict(one) for one in ordered], schema)
     pq.write_table(table, sink, compression="zstd", row_group_size=_ROW_GROUP)
     return sink.getvalue()
 

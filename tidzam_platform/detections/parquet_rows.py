@@ -66,6 +66,14 @@ def find_in_file(store: ObjectStore, key: str, identities: Collection[str]) -> l
     return found
 
 
+def all_rows(store: ObjectStore, key: str) -> Iterator[Detection]:
+    """Every detection of a file, in its order, read in small batches; StoreError as above, while it is read."""
+    with _opened(store, key) as parquet:
+        for batch in parquet.iter_batches(BATCH_ROWS):
+            for row in batch.to_pylist():
+                yield Detection(**row)
+
+
 @contextmanager
 def _opened(store: ObjectStore, key: str) -> Iterator[Any]:
     import pyarrow as pa

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from tidzam_platform.errors import MissingSystemPartError, RecordingError
 CHUNK_S: Final = 0.25  # of audio that is taken from the ring at a time
 POLL_S: Final = 0.1
 IDLE_S: Final = 30.0  # without a sample for so long, the file is finished: it can be heard then
+_MINUTE_S: Final = 60  # schedules change at whole ones
 _FIRST_DELAY_S: Final = 0.5
 _MAX_DELAY_S: Final = 30.0
 _HEALTHY_S: Final = 60.0  # of recording, after which a failure is a first one again
@@ -73,6 +74,7 @@ class ArchiveRecorder:
         self._delay_s = _FIRST_DELAY_S
         self._retry_at_s = 0.0
         self._problem = ""
+        self._is_paused, self._paused_frames = False, 0
         self._counts = {
             "recorded_frames": 0,
             "ring_lost_frames": 0,
@@ -110,6 +112,8 @@ class ArchiveRecorder:
             state = "dead"
         elif file is not None:
             state = "recording"
+        elif self._is_paused:
+            state = "paused"
         else:
             state = "failing" if self._problem else "waiting"
         return {
@@ -121,7 +125,8 @@ class ArchiveRecorder:
 
     def counts(self) -> dict[str, int]:
         """Counters, for metrics. Frames that are in no file were lost in the ring, dropped, or lost in an encoder."""
-        return {**self._counts, **self._disk.counts()}
+        paused = {"paused_frames": self._paused_frames} if self._plan.schedule else {}
+        return {**self._counts, **paused, **self._disk.counts()}
 
     def _run(self) -> None:
         try:
@@ -180,13 +185,23 @@ class ArchiveRecorder:
                 frame >= file.span.end_frame or is_jump(file.span.anchor, anchor, self._ring.rate_hz)
             ):
                 self._close_file()
+            minute = span_from(anchor, frame, file_s=_MINUTE_S, rate_hz=self._ring.rate_hz)
+            until = min(frame + len(data), following, minute.end_frame)
+            self._is_paused = not self._plan.is_recorded_at(
+                _EPOCH + timedelta(microseconds=minute.start_ns // 1000)
+            )
+            if self._is_paused:
+                self._close_file()
+                self._paused_frames += until - frame
+                frame, data = until, data[until - frame :]
+                continue
             try:
                 file = self._file or self._open_file(anchor, frame)
             except (RecordingError, MissingSystemPartError, OSError) as error:
                 self._fail(error)
                 self._counts["dropped_frames"] += len(data)
                 return
-            frames = min(len(data), file.span.end_frame - frame, following - frame)
+            frames = min(until, file.span.end_frame) - frame
             file.feed(data[:frames])
             self._counts["recorded_frames"] += frames
             frame, data = frame + frames, data[frames:]

@@ -22,7 +22,9 @@ from streamer.engine.fetching.urls import parse_url
 from streamer.engine.reserved_names import RESERVED_NAMES
 from streamer.engine.sources.channel_choice import MAX_CHANNELS, parse_channels
 from streamer.engine.sources.devices import JackPorts, parse_device
+from streamer.engine.sources.record_schedule import MAX_SCHEDULES, read_schedules
 from tidzam_platform.audio.archive_names import moments_of, time_zone
+from tidzam_platform.clips.schedule import Schedule
 from tidzam_platform.errors import ArchiveError, InvalidNameError, RefusedAddressError, SourceError
 from tidzam_platform.names import valid_source
 
@@ -67,6 +69,11 @@ class SourceSpecification(BaseModel):
     )
     latitude: float | None = Field(None, ge=-90, le=90, description="Degrees north.")
     longitude: float | None = Field(None, ge=-180, le=180, description="Degrees east.")
+    record_schedule: tuple[Schedule, ...] = Field(
+        (),
+        max_length=MAX_SCHEDULES,
+        description="When it is recorded, on a clock in `zone`: `mon,fri 22:00-04:00; sun`; always by default.",
+    )
     path_database: Path | None = Field(None, description="Folder of its recordings, inside the archive.")
     database_file_length: int | None = Field(
         None, ge=10, le=86_400, description="Length of a file of its archive, s; recording.file_s by default."
@@ -143,8 +150,15 @@ class SourceSpecification(BaseModel):
                 raise ValueError(str(error)) from error
         return zone
 
+    @field_validator("record_schedule", mode="before")
+    @classmethod
+    def _read_schedule(cls, given: Any) -> Any:
+        return read_schedules(given)
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.record_schedule and not self.record:
+            raise ValueError("record_schedule says when it is recorded: give record too")
         self._require_one_origin()
         if self.date is not None:
             self.moment()

@@ -1,0 +1,1 @@
+"""What keeps a site alive: retention, backup, and telling people of runs that failed."""

@@ -1,0 +1,130 @@
+BEGIN TRANSACTION;
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL, 
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+INSERT INTO "alembic_version" VALUES('0001');
+CREATE TABLE annotations (
+	id INTEGER NOT NULL, 
+	clip_id INTEGER NOT NULL, 
+	class_path VARCHAR(255) NOT NULL, 
+	verdict VARCHAR(8) NOT NULL, 
+	start_s DOUBLE, 
+	end_s DOUBLE, 
+	low_hz DOUBLE, 
+	high_hz DOUBLE, 
+	annotator VARCHAR(255) NOT NULL, 
+	tool VARCHAR(255) NOT NULL, 
+	made_at DATETIME NOT NULL, 
+	superseded_by_id INTEGER, 
+	CONSTRAINT pk_annotations PRIMARY KEY (id), 
+	CONSTRAINT fk_annotations_clip_id_clips FOREIGN KEY(clip_id) REFERENCES clips (id), 
+	CONSTRAINT fk_annotations_superseded_by_id_annotations FOREIGN KEY(superseded_by_id) REFERENCES annotations (id)
+);
+INSERT INTO "annotations" VALUES(1,1,'birds','present',0.25,0.25,0.25,0.25,'annotator-1','tool-1','2026-04-01 05:00:00.250000',NULL);
+INSERT INTO "annotations" VALUES(2,2,'birds','present',0.5,0.5,0.5,0.5,'annotator-2','tool-2','2026-04-02 05:00:00.250000',1);
+CREATE TABLE clips (
+	id INTEGER NOT NULL, 
+	sha256 VARCHAR(64) NOT NULL, 
+	store_key VARCHAR(255) NOT NULL, 
+	codec VARCHAR(255) NOT NULL, 
+	rate_hz INTEGER NOT NULL, 
+	channels INTEGER NOT NULL, 
+	seconds DOUBLE NOT NULL, 
+	group_id INTEGER NOT NULL, 
+	origin JSON NOT NULL, 
+	added_at DATETIME NOT NULL, 
+	CONSTRAINT pk_clips PRIMARY KEY (id), 
+	CONSTRAINT fk_clips_group_id_groups FOREIGN KEY(group_id) REFERENCES groups (id), 
+	CONSTRAINT uq_clips_sha256 UNIQUE (sha256)
+);
+INSERT INTO "clips" VALUES(1,'sha256-1','store_key-1','codec-1',1,1,0.25,1,'{"a": 1}','2026-04-01 05:00:00.250000');
+INSERT INTO "clips" VALUES(2,'sha256-2','store_key-2','codec-2',2,2,0.5,2,'{"a": 2}','2026-04-02 05:00:00.250000');
+CREATE TABLE dataset_versions (
+	version VARCHAR(64) NOT NULL, 
+	store_key VARCHAR(255) NOT NULL, 
+	clips INTEGER NOT NULL, 
+	summary JSON NOT NULL, 
+	made_at DATETIME NOT NULL, 
+	CONSTRAINT pk_dataset_versions PRIMARY KEY (version)
+);
+INSERT INTO "dataset_versions" VALUES('version-1','store_key-1',1,'{"a": 1}','2026-04-01 05:00:00.250000');
+INSERT INTO "dataset_versions" VALUES('version-2','store_key-2',2,'{"a": 2}','2026-04-02 05:00:00.250000');
+CREATE TABLE detection_files (
+	id INTEGER NOT NULL, 
+	generation INTEGER NOT NULL, 
+	source_id INTEGER NOT NULL, 
+	day DATE NOT NULL, 
+	store_key VARCHAR(255) NOT NULL, 
+	detections INTEGER NOT NULL, 
+	made_at DATETIME NOT NULL, 
+	CONSTRAINT pk_detection_files PRIMARY KEY (id), 
+	CONSTRAINT fk_detection_files_generation_generations FOREIGN KEY(generation) REFERENCES generations (number), 
+	CONSTRAINT fk_detection_files_source_id_sources FOREIGN KEY(source_id) REFERENCES sources (id), 
+	CONSTRAINT uq_detection_files_generation UNIQUE (generation, source_id, day)
+);
+INSERT INTO "detection_files" VALUES(1,1,1,'2026-04-01','store_key-1',1,'2026-04-01 05:00:00.250000');
+INSERT INTO "detection_files" VALUES(2,2,2,'2026-04-02','store_key-2',2,'2026-04-02 05:00:00.250000');
+CREATE TABLE generations (
+	number INTEGER NOT NULL, 
+	fingerprint VARCHAR(64) NOT NULL, 
+	dataset_version VARCHAR(64) NOT NULL, 
+	state VARCHAR(16) NOT NULL, 
+	manifest JSON NOT NULL, 
+	evaluation JSON NOT NULL, 
+	made_at DATETIME NOT NULL, 
+	exported_at DATETIME, 
+	CONSTRAINT pk_generations PRIMARY KEY (number), 
+	CONSTRAINT fk_generations_dataset_version_dataset_versions FOREIGN KEY(dataset_version) REFERENCES dataset_versions (version), 
+	CONSTRAINT uq_generations_fingerprint UNIQUE (fingerprint)
+);
+INSERT INTO "generations" VALUES(1,'fingerprint-1','version-1','state-1','{"a": 1}','{"a": 1}','2026-04-01 05:00:00.250000','2026-04-01 05:00:00.250000');
+INSERT INTO "generations" VALUES(2,'fingerprint-2','version-2','state-2','{"a": 2}','{"a": 2}','2026-04-02 05:00:00.250000','2026-04-02 05:00:00.250000');
+CREATE TABLE groups (
+	id INTEGER NOT NULL, 
+	"key" VARCHAR(255) NOT NULL, 
+	side VARCHAR(16), 
+	side_given_at DATETIME, 
+	CONSTRAINT pk_groups PRIMARY KEY (id), 
+	CONSTRAINT uq_groups_key UNIQUE ("key")
+);
+INSERT INTO "groups" VALUES(1,'key-1','test','2026-04-01 05:00:00.250000');
+INSERT INTO "groups" VALUES(2,'key-2','test','2026-04-02 05:00:00.250000');
+CREATE TABLE recordings (
+	id INTEGER NOT NULL, 
+	source_id INTEGER NOT NULL, 
+	path VARCHAR(4096) NOT NULL, 
+	size_bytes BIGINT NOT NULL, 
+	mtime_ns BIGINT NOT NULL, 
+	sha256 VARCHAR(64), 
+	codec VARCHAR(255), 
+	rate_hz INTEGER, 
+	channels INTEGER, 
+	start DATETIME NOT NULL, 
+	"end" DATETIME, 
+	seconds DOUBLE, 
+	holes JSON NOT NULL, 
+	truncated BOOLEAN NOT NULL, 
+	error VARCHAR(1000), 
+	warning VARCHAR(1000), 
+	CONSTRAINT pk_recordings PRIMARY KEY (id), 
+	CONSTRAINT fk_recordings_source_id_sources FOREIGN KEY(source_id) REFERENCES sources (id), 
+	CONSTRAINT uq_recordings_path UNIQUE (path)
+);
+INSERT INTO "recordings" VALUES(1,1,'/archive/marsh-2026-04-01-05-00-00.opus',1,1,'sha256-1','codec-1',1,1,'2026-04-01 05:00:00.250000','2026-04-01 05:00:00.250000',0.25,'[[1.5, 2.5]]',1,'error-1','warning-1');
+INSERT INTO "recordings" VALUES(2,2,'/archive/marsh-2026-04-02-05-00-00.opus',2,2,'sha256-2','codec-2',2,2,'2026-04-02 05:00:00.250000','2026-04-02 05:00:00.250000',0.5,'[[1.5, 2.5]]',0,'error-2','warning-2');
+CREATE TABLE sources (
+	id INTEGER NOT NULL, 
+	name VARCHAR(255) NOT NULL, 
+	time_zone VARCHAR(255) NOT NULL, 
+	CONSTRAINT pk_sources PRIMARY KEY (id), 
+	CONSTRAINT uq_sources_name UNIQUE (name)
+);
+INSERT INTO "sources" VALUES(1,'name-1','UTC');
+INSERT INTO "sources" VALUES(2,'name-2','UTC');
+CREATE INDEX ix_clips_group_id ON clips (group_id);
+CREATE INDEX ix_recordings_sha256 ON recordings (sha256);
+CREATE INDEX ix_recordings_source_start ON recordings (source_id, start);
+CREATE INDEX ix_annotations_class_path ON annotations (class_path);
+CREATE INDEX ix_annotations_clip_id ON annotations (clip_id);
+COMMIT;

@@ -1,0 +1,113 @@
+"""The file of a day made anew from what was heard in its recordings; rows stay columns, so that memory is small."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from tidzam_platform.catalog import Catalog
+from tidzam_platform.catalog.tables import DetectionFile
+from tidzam_platform.clock import utc_now
+from tidzam_platform.detections.file_changes import keep_others_out, key_of
+from tidzam_platform.detections.files import parquet_bytes, parquet_schema
+from tidzam_platform.store import ObjectStore
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+Span = tuple[datetime, datetime]
+
+
+def remake_day(
+    catalog: Catalog,
+    store: ObjectStore,
+    generation: int,
+    source_id: int,
+    day: date,
+    parts: Sequence[Callable[[], bytes]],
+    heard: Sequence[Span],
+) -> tuple[bytes, Counter[str]]:
+    """Replace what a generation heard at a source on a day, as far as it was heard now; returns file and counts.
+
+    Detections of the old file that start where nothing was heard now stay: they were heard live without being recorded,
+    or the recording is gone.
+
+    Args:
+        catalog: holds the index.
+        store: holds the file.
+        generation: that heard.
+        source_id: the source.
+        day: in UTC.
+        parts: each gives a file of detections; those of other days are left out.
+        heard: from when to when (aware) the parts heard.
+
+    Raises:
+        ObjectNotFoundError: a part is gone, or the file that the index names.
+    """
+    key = key_of(generation, source_id, day)
+    tables = [_rows_of(part(), day) for part in parts]
+    with catalog.session() as session:
+        keep_others_out(session, key)
+        row = session.scalar(select(DetectionFile).where(DetectionFile.store_key == key))
+        if row is not None:
+            tables.append(_outside(_rows_of(store.get_bytes(key), day), heard))
+        merged = _merged(tables)
+        data = parquet_bytes(merged)
+        store.put_bytes(key, data)
+        if row is None:
+            row = DetectionFile(generation=generation, source_id=source_id, day=day, store_key=key)
+            session.add(row)
+        row.detections = merged.num_rows
+        row.made_at = utc_now()
+    return data, _counts(merged)
+
+
+def _rows_of(data: bytes, day: date) -> Any:
+    """The rows of a file that start on ``day``."""
+    import pyarrow.parquet as pq
+
+    midnight = datetime.combine(day, time(), UTC)
+    of_day = [("start", ">=", midnight), ("start", "<", midnight + timedelta(days=1))]
+    return pq.read_table(io.BytesIO(data), schema=parquet_schema(), filters=of_day)
+
+
+def _outside(table: Any, spans: Iterable[Span]) -> Any:
+    """The rows that start in none of the spans."""
+    import numpy as np
+    import pyarrow as pa
+
+    starts = table.column("start").cast("int64").to_numpy()
+    outside = np.ones(len(starts), bool)
+    for begin, end in spans:
+        first, last = (-(-(moment - _EPOCH) // _MICROSECOND) for moment in (begin, end))
+        outside &= (starts < first) | (starts >= last)
+    return table.filter(pa.array(outside))
+
+
+def _merged(tables: Sequence[Any]) -> Any:
+    """All rows in the order of a file, each id once: of copies of a recording the higher score counts."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    whole = pa.concat_tables(tables) if tables else parquet_schema().empty_table()
+    order = [("start", "ascending"), ("channel", "ascending"), ("class_path", "ascending")]
+    ordered = whole.sort_by([*order, ("id", "ascending"), ("score", "descending")]).combine_chunks()
+    if ordered.num_rows < 2:
+        return ordered
+    ids = ordered.column("id").combine_chunks()
+    first = np.ones(ordered.num_rows, bool)
+    first[1:] = pc.not_equal(ids[1:], ids[:-1]).to_numpy(zero_copy_only=False)
+    return ordered.filter(pa.array(first))
+
+
+def _counts(table: Any) -> Counter[str]:
+    import pyarrow.compute as pc
+
+    counted = pc.value_counts(table.column("class_path")).to_pylist()
+    return Counter({one["values"]: one["counts"] for one in counted})
