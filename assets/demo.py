@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any, Final, NoReturn
-
-from sqlalchemy import select
 
 from assets.dagster_processes import wait_until_ready
 from assets.demo_baseline import baseline_macro_f1
 from assets.demo_servers import DemoServers, demo_servers
 from assets.generation_run import run_generation, why_not_served
 from assets.jobs import HEAR_ARCHIVE, INDEX_ARCHIVE
+from assets.recordings.days import versions_of_days
+from assets.recordings.partitions import partition_of
 from assets.running import run_job
 from serving.analysis import hear_file
 from serving.client import ModelClient
-from tidzam_platform.catalog.tables import Recording
 from tidzam_platform.datasets.importer import import_labels, read_labels
 from tidzam_platform.detections.detection import is_detection
 from tidzam_platform.errors import ModelServerError
@@ -117,14 +115,13 @@ def _import(home: Home, site: MadeSite, say: Say) -> None:
 
 
 def _hear_archive(home: Home, number: int, servers: DemoServers, say: Say) -> None:
-    """Run the detections of every day of the archive, each a partition."""
+    """Run the detections of every source and day of the archive, each a partition."""
     with home.catalog.reading() as session:
-        starts = session.scalars(select(Recording.start).where(Recording.error.is_(None))).all()
-    days: list[date] = sorted({start.date() for start in starts})
-    for day in days:
-        say(f"hearing {day} of the archive")
+        partitions = sorted(versions_of_days(session))
+    for source, day in partitions:
+        say(f"hearing {source} on {day}")
         config = {"detections": {"config": {"generation": number}}}
-        run_job(home.settings, HEAR_ARCHIVE, config=config, partition=day.isoformat())
+        run_job(home.settings, HEAR_ARCHIVE, config=config, partition=partition_of(source, day))
         servers.require_running()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from serving.cli.generation_gate import COMMANDS as GATE_COMMANDS
 from serving.cli.generation_service import COMMANDS
 from tidzam_platform.cli.output import json_option, print_json, print_table, remarks
 
@@ -15,7 +16,7 @@ def generation() -> None:
     """Generations: the classifiers that serve, by number."""
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, *GATE_COMMANDS):
     generation.add_command(command)
 
 
@@ -87,7 +88,7 @@ def worker(as_json: bool) -> None:
       TIDZAM_TRAINING__WORKERS='["10.0.0.1:7001", "10.0.0.2:7001"]' TIDZAM_TRAINING__WORKER=1 \\
         ./tidzam generation worker
     """
-    from assets.classifiers.assets import ProgressLog
+    from assets.classifiers.progress import ProgressLog
     from assets.generation_run import progress_to
     from tidzam_platform.classifiers.helping import help_training
     from tidzam_platform.home import Home

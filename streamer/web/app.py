@@ -17,9 +17,11 @@ from streamer.web.clip_views import add_clip_views
 from streamer.web.core import WebCore
 from streamer.web.detection_views import add_detection_views
 from streamer.web.health_views import health_blueprint
+from streamer.web.lineage_views import add_lineage_views
 from streamer.web.metrics import Metrics
 from streamer.web.openapi import openapi_document
 from streamer.web.page_views import pages_blueprint
+from streamer.web.queue_views import add_queue_views
 from streamer.web.refusals import refused
 from streamer.web.rule_views import add_rule_views
 from streamer.web.sockets import Sockets
@@ -75,6 +77,8 @@ class WebApp:
         add_detection_views(api, core)
         add_clip_views(api, core)
         add_annotation_views(api, core)
+        add_queue_views(api, core)
+        add_lineage_views(api, core)
         app.register_blueprint(api)
         app.register_blueprint(health_blueprint(core, metrics))
         app.register_blueprint(pages_blueprint(core.settings.icecast))

@@ -19,7 +19,7 @@ from serving.gateway.openapi_schemas import (
     shape,
 )
 from streamer.engine.sources.specification import SourceSpecification
-from streamer.web import openapi_hearing
+from streamer.web import openapi_hearing, openapi_lineage, openapi_queue
 from streamer.web.openapi_parts import operation, parameter
 from streamer.web.schemas import MixerChange, Seek
 
@@ -101,6 +101,8 @@ def _schemas() -> dict[str, Schema]:
         "Database": shape({"database": {"type": "object", "additionalProperties": _DATABASE}}),
         "Status": _STATUS,
         **openapi_hearing.schemas(),
+        **openapi_queue.schemas(),
+        **openapi_lineage.schemas(),
     }
 
 
@@ -163,6 +165,8 @@ def _paths() -> dict[str, Schema]:
             "get": operation("Who changed what, the newest first", "MixerAudit", _READING, parameters=limit)
         },
         **openapi_hearing.paths(),
+        **openapi_queue.paths(),
+        **openapi_lineage.paths(),
         "/healthz": {"get": operation("Whether the process lives", "Status", ())},
         "/readyz": {"get": operation("Whether the engine answers and its graph runs", "Status", (502, 503))},
         "/metrics": {"get": _page("Counts, for Prometheus", "text/plain")},

@@ -29,6 +29,28 @@ _STREAM: Final = 1  # keeps these draws apart from those of the recordings
 
 
 @dataclass(frozen=True)
+class Difficulty:
+    """How hard clips are to tell apart; the defaults are those of the site.
+
+    Attributes:
+        snr_db: of the farthest and the nearest group, A-weighted, above the background.
+        event_part: of the clip that the event lasts, at least and at most.
+        overlap_probability: of another sound in the clip, which is not labelled.
+        overlap_part: of the clip that it lasts.
+        overlap_below_db: how much weaker it is.
+    """
+
+    snr_db: tuple[float, float] = _SNR_DB
+    event_part: tuple[float, float] = _EVENT_PART
+    overlap_probability: float = _OVERLAP_PROBABILITY
+    overlap_part: tuple[float, float] = _OVERLAP_PART
+    overlap_below_db: tuple[float, float] = _OVERLAP_BELOW_DB
+
+
+USUAL: Final = Difficulty()
+
+
+@dataclass(frozen=True)
 class Clip:
     """One clip to be made: everything that its sound follows from."""
 
@@ -39,6 +61,9 @@ class Clip:
     place: Place
     individual: Individual
     distance: float
+    difficulty: Difficulty = USUAL
+    voice: str = ""
+    """What sounds, a key of ``VOICES`` or ``NOISE``; empty: the one of the class's own name."""
 
 
 def plan_clips(seed: int, *, clips_per_class: int, groups_per_class: int) -> list[Clip]:
@@ -73,19 +98,20 @@ def make_clip(clip: Clip) -> Sound:
     rng = np.random.default_rng(clip.seed)
     duration_s = rng.uniform(*_CLIP_S)
     scene = Scene(clip.place, rng, frames_of(duration_s))
-    if clip.class_path != NOISE:
-        far_db, near_db = _SNR_DB
+    how, voice = clip.difficulty, clip.voice or clip.class_path
+    if voice != NOISE:
+        far_db, near_db = how.snr_db
         at_distance_db = near_db + (far_db - near_db) * clip.distance
         spread_db = rng.uniform(-_SNR_SPREAD_DB, _SNR_SPREAD_DB)
         snr_db = float(np.clip(at_distance_db + spread_db, far_db, near_db))
-        event_s = duration_s * rng.uniform(*_EVENT_PART)
+        event_s = duration_s * rng.uniform(*how.event_part)
         individual = clip.individual.at_another_time(rng)
-        _lay_within(scene, rng, clip.class_path, individual, event_s, snr_db)
-        if rng.random() < _OVERLAP_PROBABILITY:
-            others = [class_path for class_path in VOICES if class_path != clip.class_path]
+        _lay_within(scene, rng, voice, individual, event_s, snr_db)
+        if rng.random() < how.overlap_probability:
+            others = [name for name in VOICES if name != voice]
             other = others[int(rng.integers(len(others)))]
-            other_s = duration_s * rng.uniform(*_OVERLAP_PART)
-            below_db = rng.uniform(*_OVERLAP_BELOW_DB)
+            other_s = duration_s * rng.uniform(*how.overlap_part)
+            below_db = rng.uniform(*how.overlap_below_db)
             _lay_within(scene, rng, other, draw_individual(rng), other_s, snr_db - below_db)
     return within_full_scale(scene.sound)
 
@@ -93,11 +119,11 @@ def make_clip(clip: Clip) -> Sound:
 def _lay_within(
     scene: Scene,
     rng: np.random.Generator,
-    class_path: str,
+    voice: str,
     individual: Individual,
     duration_s: float,
     snr_db: float,
 ) -> None:
-    event = VOICES[class_path](individual, rng, duration_s)
+    event = VOICES[voice](individual, rng, duration_s)
     start_frame = int(rng.integers(0, max(1, len(scene.sound) - len(event) + 1)))
     scene.lay(event, start_frame, snr_db)
