@@ -51,7 +51,7 @@ def run_generation(
         "generation": made.number,
         "dataset": {"version": dataset.version, "clips": dataset.clips},
         "evaluation": {key: value for key, value in made.evaluation.items() if key != "epochs"},
-        "gate": made.manifest["gate"],
+        "gate": {name: value for name, value in made.manifest["gate"].items() if name != "verdict"},
         "saved_model": str(home.settings.models_folder / "tidzam" / str(made.number)),
     }
 

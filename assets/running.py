@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.classifiers.checks import PREFIX as GATE_CHECKS
 from assets.definitions import defs
 from assets.instance import PROCESS_TAG, open_instance
 from tidzam_platform.errors import GateRefusedError
@@ -36,7 +37,10 @@ def run_job(
                 run_config={"ops": dict(config or {}), "loggers": loggers},
                 instance=instance,
                 partition_key=partition,
-                tags={PROCESS_TAG: str(os.getpid())},
+                tags={
+                    PROCESS_TAG: str(os.getpid()),
+                    "dagster/max_retries": "0",
+                },  # whoever called calls again
                 run_id=run_id,
             )
         except dg.DagsterExecutionInterruptedError as interrupted:
@@ -62,9 +66,10 @@ def _sigterm_kept() -> Iterator[None]:
 
 def _refusal(instance: dg.DagsterInstance, run_id: str) -> str:
     """Why the gate held back the candidate of a run; empty if it did not."""
+    reasons = []
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
         if entry.dagster_event is not None:
             evaluation = entry.dagster_event.asset_check_evaluation_data
-            if evaluation.check_name == "gate" and not evaluation.passed:
-                return f"the gate refused the generation: {evaluation.description}"
-    return ""
+            if evaluation.check_name.startswith(GATE_CHECKS) and not evaluation.passed:
+                reasons.append(evaluation.description or evaluation.check_name)
+    return f"the gate refused the generation: {'; '.join(reasons)}" if reasons else ""

@@ -14,6 +14,7 @@ from serving.manifest import write_manifest
 from serving.signature import (
     AUDIO_INPUT,
     DESCRIBE_SIGNATURE,
+    DESCRIPTION_PATH,
     EMBEDDING_OUTPUT,
     JSON_OUTPUT,
     LEVEL_OUTPUT,
@@ -88,6 +89,7 @@ def export_saved_model(
     signatures = {PREDICT_SIGNATURE: traced, DESCRIBE_SIGNATURE: described}
     tf.saved_model.save(exported, str(folder), signatures=signatures)
     write_warm_up(folder, audio)
+    (folder / DESCRIPTION_PATH).write_text(text + "\n", encoding="utf-8")
     write_extras(folder)
     write_manifest(folder)
 

@@ -13,7 +13,7 @@ from serving.companion import write_companion
 from serving.export import export_saved_model
 from serving.local import LocalModel
 from serving.repository import ModelRepository
-from serving.signature import ClassDescription, ModelDescription
+from serving.tree_model import describe_tree
 from tidzam_platform import crash_points
 from tidzam_platform.audio import Window
 from tidzam_platform.catalog.generations import (
@@ -24,6 +24,7 @@ from tidzam_platform.catalog.generations import (
     set_exported,
 )
 from tidzam_platform.catalog.tables import Generation
+from tidzam_platform.classifiers.gate.verdicts import is_publishable
 from tidzam_platform.classifiers.trained_tree import TrainedTree
 from tidzam_platform.errors import GateRefusedError, ModelRepositoryError
 from tidzam_platform.files import exclusive
@@ -37,7 +38,7 @@ _WARM_UP_LEVEL: Final = 0.05
 
 
 def publish_generation(home: Home, number: int) -> Path:
-    """Export a generation that passed the gate, and give it the label that the settings say.
+    """Export a generation that passed the gate, or that a person let through, with the label that the settings say.
 
     Doing it again does what is left to do, and changes nothing where all is done: a label that went on to another
     generation since then stays there. A version that is damaged, or whose key is trusted no more, is exported anew.
@@ -49,7 +50,7 @@ def publish_generation(home: Home, number: int) -> Path:
             retired and removed.
     """
     row = get_generation(home.catalog, number)
-    if row.state not in (CANDIDATE, EXPORTED) or not row.manifest.get("gate", {}).get("passed"):
+    if row.state not in (CANDIDATE, EXPORTED) or not is_publishable(row.manifest.get("gate", {})):
         raise GateRefusedError(
             f"generation {number} has not passed the gate: "
             + "; ".join(row.manifest.get("gate", {}).get("reasons", []))
@@ -59,7 +60,7 @@ def publish_generation(home: Home, number: int) -> Path:
         if not repository.is_fit(number):
             repository.require_publishable(number)
             tree = TrainedTree.load(home.store, row.manifest["experts"]["selector"]["weights"])
-            description = _describe(tree, number, row.dataset_version)
+            description = describe_tree(tree, number, row.dataset_version)
             model, audio = tree.serving_model(), _warm_up_audio(tree.front_end.window_frames)
             with repository.staging() as staged:
                 export_saved_model(
@@ -85,21 +86,6 @@ def publish_generation(home: Home, number: int) -> Path:
             _LOG.info("generation %d is %s: %s", number, change.label, change.reason)
         repository.write_server_files(home.settings.model_server.batching)
     return repository.path(number)
-
-
-def _describe(tree: TrainedTree, number: int, dataset_version: str) -> ModelDescription:
-    return ModelDescription(
-        classes=tuple(
-            ClassDescription(node, tree.spec.parent_of(node), tree.thresholds[node])
-            for node in tree.spec.nodes
-        ),
-        rate_hz=tree.front_end.rate_hz,
-        window_s=tree.front_end.window_s,
-        hop_s=tree.front_end.hop_s,
-        generation=number,
-        dataset_version=dataset_version,
-        labels=tree.spec.labels,
-    )
 
 
 def _warm_up_audio(window_frames: int) -> npt.NDArray[np.float32]:

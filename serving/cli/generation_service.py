@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from serving.cli.login import login_name
 from serving.cli.shadow import shadow
 from tidzam_platform.cli.output import json_option, print_json, print_line, print_table, remarks
 from tidzam_platform.settings import load_settings
@@ -213,7 +212,7 @@ def _repository() -> ModelRepository:
 def _answer(do: Callable[[ModelRepository, str], Change], by: str | None, as_json: bool) -> None:
     """Make a change and say what has which label now."""
     repository = _repository()
-    change = do(repository, _login_name() if by is None else by)
+    change = do(repository, login_name() if by is None else by)
     labels = repository.labels()
     if as_json:
         print_json({"change": change.to_json(), "labels": labels})
@@ -227,11 +226,3 @@ def _row(change: Change) -> tuple[object, ...]:
     shown = change.to_json()
     what = f"{change.action} {change.label or ''}".strip().replace("_", " ")
     return shown["time"], what, change.version, change.previous_version or "", change.by, change.reason
-
-
-def _login_name() -> str:
-    """The name of the user that this process runs as; its number where the system knows no name."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"user {os.getuid()}"

@@ -12,6 +12,7 @@ from tests.support.in_process import run_here
 from tests.support.model_server import ModelServerProcess
 from tests.support.small_site import TINY_TRAINING, TrainedHome, last_line
 from tidzam_platform.catalog.tables import DatasetVersion, Generation
+from tidzam_platform.classifiers.gate import PARTS
 from tidzam_platform.home import Home
 from tidzam_platform.settings import Settings, load_settings
 
@@ -20,7 +21,13 @@ def test_the_answer_tells_generation_dataset_evaluation_and_gate(trained_home: T
     answer = trained_home.answer
     assert answer["generation"] == 1
     assert answer["dataset"]["clips"] == 72
-    assert answer["gate"] == {"passed": True, "reasons": [], "incumbent": None}
+    assert {**answer["gate"], "parts": None} == {
+        "passed": True,
+        "reasons": [],
+        "incumbent": None,
+        "parts": None,
+    }
+    assert answer["gate"]["parts"] == dict.fromkeys(PARTS, True)
     assert answer["served"] is False, "no model server runs"
     evaluation = answer["evaluation"]
     assert set(evaluation["per_class"]) == set(evaluation["classes"])

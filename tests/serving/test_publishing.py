@@ -9,8 +9,10 @@ import pytest
 from serving.publishing import publish_generation
 from serving.repository import ModelRepository
 from tests.support.small_site import TrainedHome
-from tidzam_platform.catalog.generations import get_generation, set_verdict
+from tidzam_platform.catalog.generations import get_generation
 from tidzam_platform.catalog.tables import Generation
+from tidzam_platform.classifiers.gate import Evidence, System, Verdict
+from tidzam_platform.classifiers.gate.verdicts import keep_verdict
 from tidzam_platform.errors import GateRefusedError, ModelRepositoryError
 from tidzam_platform.home import Home
 from tidzam_platform.settings import load_settings
@@ -109,7 +111,8 @@ def test_a_verdict_beside_another_than_the_stable_one_gives_no_label(
     with pytest.raises(GateRefusedError, match="2 was judged beside none, and 1 is stable by now"):
         publish_generation(opened, 2)
     assert repository.labels() == {"stable": 1}
-    set_verdict(opened.catalog, 2, True, (), 1)
+    judged = Evidence(System(2, ("frogs",), "single"), System(1, ("frogs",), "single"))
+    keep_verdict(opened, Verdict(()), judged)
     assert get_generation(opened.catalog, 2).manifest["gate"]["incumbent"] == 1
     publish_generation(opened, 2)
     assert repository.labels() == {"stable": 2}

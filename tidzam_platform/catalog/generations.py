@@ -58,18 +58,6 @@ def newest_exported(catalog: Catalog) -> Generation | None:
         )
 
 
-def set_verdict(
-    catalog: Catalog, number: int, passed: bool, reasons: tuple[str, ...], incumbent: int | None
-) -> None:
-    """Keep the gate's verdict, and the generation that it compared with; an exported generation stays what it is."""
-    with catalog.session() as session:
-        generation = session.get_one(Generation, number)
-        verdict = {"passed": passed, "reasons": list(reasons), "incumbent": incumbent}
-        generation.manifest = {**generation.manifest, "gate": verdict}
-        if generation.state != EXPORTED:
-            generation.state = CANDIDATE if passed else REFUSED
-
-
 def set_exported(catalog: Catalog, number: int) -> None:
     """Say that the generation stands in the model repository; the first time counts."""
     with catalog.session() as session:

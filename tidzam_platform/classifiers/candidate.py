@@ -9,21 +9,19 @@ from typing import Any
 
 from tidzam_platform import crash_points
 from tidzam_platform.classifiers.code_version import code_version
-from tidzam_platform.classifiers.evaluation import Evaluation, confusion_picture, evaluate_tree
-from tidzam_platform.classifiers.features import ClipFeatures, load_clips
+from tidzam_platform.classifiers.evaluation import confusion_picture, evaluate_tree
+from tidzam_platform.classifiers.features import ClipFeatures
 from tidzam_platform.classifiers.tensorboard import TrainingLog
 from tidzam_platform.classifiers.trained_tree import TrainedTree
 from tidzam_platform.classifiers.training import Epoch, Resumable
 from tidzam_platform.classifiers.training_plan import OneExpert, Plan, Watcher, fingerprint_of
-from tidzam_platform.datasets.build import load_manifest
-from tidzam_platform.errors import SettingsError, TrainingError
+from tidzam_platform.errors import SettingsError
 from tidzam_platform.home import Home
 
 __all__ = [
     "Candidate",
     "OneExpert",
     "Watcher",
-    "evaluate_beside",
     "experts_of",
     "fingerprint_of",
     "make_candidate",
@@ -112,27 +110,6 @@ def experts_of(home: Home, candidate: Candidate) -> dict[str, dict[str, str]]:
     """What a generation's manifest says of each expert: data, weights and code that made it."""
     tree = json.loads(home.store.get_bytes(f"{candidate.prefix}/tree.json"))
     return {name: {**origin, "weights": candidate.prefix} for name, origin in tree["origins"].items()}
-
-
-def evaluate_beside(
-    home: Home, dataset_version: str, prefix: str, incumbent_prefix: str
-) -> tuple[Evaluation, Evaluation]:
-    """Candidate and incumbent on the same test clips: those whose classes both know.
-
-    Raises:
-        TrainingError: they have no test class in common.
-    """
-    trees = [TrainedTree.load(home.store, prefix), TrainedTree.load(home.store, incumbent_prefix)]
-    common = set(trees[0].spec.leaves) & set(trees[1].spec.leaves)
-    manifest = load_manifest(home.catalog, home.store, dataset_version)
-    figures = []
-    for tree in trees:
-        clips = load_clips(home.store, manifest, tree.front_end, sides=frozenset({"test"}))
-        tested = [clip for clip in clips if common.issuperset(clip.class_paths)]
-        if not tested:
-            raise TrainingError("candidate and incumbent have no test class in common")
-        figures.append(evaluate_tree(tree, tested))
-    return figures[0], figures[1]
 
 
 def _test_side(clips: Sequence[ClipFeatures]) -> list[ClipFeatures]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 _CODE_FOLDERS: Final = ("classifiers", "audio")  # whose code decides what weights come out
-_BESIDE: Final = ("benchmarks", "evaluation", "tensorboard")  # within them, what decides nothing
+_BESIDE: Final = ("benchmarks", "evaluation", "gate", "tensorboard")  # within them, what decides nothing
 
 
 @lru_cache(maxsize=1)

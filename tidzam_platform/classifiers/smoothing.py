@@ -37,6 +37,8 @@ class RunningMean:
 
     def push(self, start_frame: int, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Smoothed scores of the window at ``start_frame``; float32 ``[classes]`` in and out."""
+        if self._kept.maxlen == 1:
+            return np.array(scores, np.float32)
         if self._last_frame is not None and start_frame != self._last_frame + self._hop_frames:
             self._kept.clear()
         self._last_frame = start_frame

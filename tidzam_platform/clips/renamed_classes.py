@@ -37,6 +37,4 @@ def rules_that_follow(catalog: Catalog) -> list[dict[str, Any]]:
     """The standing rules that mean more names than they say: ``id`` and ``also``."""
     from tidzam_platform.clips.rules_store import read_rules  # it reads rules by this module
 
-    return [
-        {"id": rule.id, "also": list(rule.also)} for rule in read_rules(catalog).readable if rule.also
-    ]
+    return [{"id": rule.id, "also": list(rule.also)} for rule in read_rules(catalog).readable if rule.also]

@@ -17,8 +17,10 @@ from sqlalchemy.orm import Session
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Clip, RecorderRule
 from tidzam_platform.clips.reading_rules import UnreadableRule, read_specification
+from tidzam_platform.clips.renamed_classes import by_all_names, other_names
 from tidzam_platform.clips.rules import RecorderRuleSpec
 from tidzam_platform.clock import format_utc, utc_now
+from tidzam_platform.datasets.taxonomy_changes import taxonomy_of
 from tidzam_platform.errors import RuleError
 
 MAX_RULES: Final = 200  # that stand at a time
@@ -31,10 +33,11 @@ class StoredRule:
 
     Attributes:
         id: its number.
-        spec: what it says.
+        spec: what it says, by every name that its classes have or had (``renamed_classes``).
         made_by, made_at: who added it, and when (UTC).
         removed_at: None while it stands.
         clips: how many clips of it the catalog holds; 0 where nobody asked.
+        also: which of its classes it does not say by itself: they were renamed, merged or split.
     """
 
     id: int
@@ -43,12 +46,19 @@ class StoredRule:
     made_at: datetime
     removed_at: datetime | None
     clips: int = 0
+    also: tuple[str, ...] = ()
+
+    @property
+    def written_classes(self) -> list[str]:
+        """Its classes as it was written."""
+        return [path for path in self.spec.classes if path not in self.also]
 
     def as_dict(self) -> dict[str, Any]:
         """What JSON can say of it."""
         return {
             "id": self.id,
             **self.spec.as_dict(),
+            **({"classes": self.written_classes, "also": list(self.also)} if self.also else {}),
             "made_by": self.made_by,
             "made_at": format_utc(self.made_at),
             "removed_at": None if self.removed_at is None else format_utc(self.removed_at),
@@ -164,13 +174,16 @@ def _read(
         RecorderRule.removed_at,
     ).order_by(RecorderRule.id)
     readable, unreadable = [], []
+    taxonomy = taxonomy_of(session)
     for rule_id, text, made_by, made_at, removed_at in session.execute(
         query if wanted is None else query.where(wanted)
     ):
         number = (counts or {}).get(rule_id, 0)
         read = read_specification(text)
         if isinstance(read, RecorderRuleSpec):
-            readable.append(StoredRule(rule_id, read, made_by, made_at, removed_at, number))
+            also = other_names(read, taxonomy)
+            spec = by_all_names(read, taxonomy)
+            readable.append(StoredRule(rule_id, spec, made_by, made_at, removed_at, number, also))
         else:
             unreadable.append(UnreadableRule(rule_id, read, made_by, made_at, removed_at, number))
     return RulesRead(tuple(readable), tuple(unreadable))

@@ -53,8 +53,8 @@ def macro_f1_interval(
     Raises:
         TrainingError: no clips, or not one group a clip.
     """
-    units = _units(len(truths), groups)
-    counts = _Counts.of(truths, answers, units)
+    units = units_of(len(truths), groups)
+    counts = UnitCounts.of(truths, answers, units)
     values = np.concatenate(
         [counts.macro_f1(weights) for weights in _draws(units.max() + 1, resamples, seed)]
     )
@@ -75,19 +75,31 @@ def macro_f1_difference(
 
     Arguments and errors as :func:`macro_f1_interval`.
     """
-    units = _units(len(truths), groups)
-    one, other = _Counts.of(truths, answers, units), _Counts.of(truths, other_answers, units)
+    units = units_of(len(truths), groups)
+    one, other = UnitCounts.of(truths, answers, units), UnitCounts.of(truths, other_answers, units)
+    return count_difference(one, other, resamples=resamples, confidence=confidence, seed=seed)
+
+
+def count_difference(
+    one: UnitCounts,
+    other: UnitCounts,
+    *,
+    resamples: int = RESAMPLES,
+    confidence: float = CONFIDENCE,
+    seed: int = SEED,
+) -> Interval:
+    """Paired interval of the difference of two macro-F1 from counts of the same units; arguments as above."""
     values = np.concatenate(
         [
             one.macro_f1(weights) - other.macro_f1(weights)
-            for weights in _draws(units.max() + 1, resamples, seed)
+            for weights in _draws(len(one.right), resamples, seed)
         ]
     )
     return _interval(one.estimate - other.estimate, values, confidence)
 
 
 @dataclass(frozen=True)
-class _Counts:
+class UnitCounts:
     """What macro-F1 needs of each unit (clip or group) and tested class: float64 ``[units, classes]``."""
 
     right: NDArray[np.float64]
@@ -95,7 +107,8 @@ class _Counts:
     answered: NDArray[np.float64]
 
     @classmethod
-    def of(cls, truths: Truths, answers: Sequence[str], units: NDArray[np.intp]) -> _Counts:
+    def of(cls, truths: Truths, answers: Sequence[str], units: NDArray[np.intp]) -> UnitCounts:
+        """Counts of one answer a clip; ``units`` is the number of each clip's unit, from 0."""
         expected = expected_classes(truths, answers)
         column = {name: index for index, name in enumerate(sorted(set(expected)))}
         truth = np.array([column[name] for name in expected])
@@ -108,6 +121,7 @@ class _Counts:
 
     @property
     def estimate(self) -> float:
+        """Macro-F1 of all units."""
         return float(self.macro_f1(np.ones((1, len(self.right))))[0])
 
     def macro_f1(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -115,11 +129,12 @@ class _Counts:
         right, expected, answered = weights @ self.right, weights @ self.expected, weights @ self.answered
         f1 = 2 * right / np.maximum(expected + answered, 1)
         tested = expected > 0
-        macro: NDArray[np.float64] = (f1 * tested).sum(axis=1) / tested.sum(axis=1)
+        # A draw may hold no tested class where whole units hold none.
+        macro: NDArray[np.float64] = (f1 * tested).sum(axis=1) / np.maximum(tested.sum(axis=1), 1)
         return macro
 
 
-def _units(clips: int, groups: Groups | None) -> NDArray[np.intp]:
+def units_of(clips: int, groups: Groups | None) -> NDArray[np.intp]:
     """Number of each clip's unit, from 0."""
     if clips == 0:
         raise TrainingError("there are no clips to draw from")

@@ -21,7 +21,7 @@ def confusion_picture(evaluation: Evaluation) -> bytes:
     counts: npt.NDArray[np.int64] = np.array(evaluation.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size_inches = 2.5 + _CLASS_INCHES * len(evaluation.classes)
-    figure, axes = _figure(size_inches + 1, size_inches)
+    figure, axes = empty_figure(size_inches + 1, size_inches)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(evaluation.classes)), evaluation.classes, rotation=60, ha="right")
     axes.set_yticks(range(len(evaluation.classes)), evaluation.classes)
@@ -33,12 +33,12 @@ def confusion_picture(evaluation: Evaluation) -> bytes:
             colour = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=8)
     figure.colorbar(image, label="share of the true class", shrink=0.8)
-    return _png(figure)
+    return png_of(figure)
 
 
 def reliability_picture(table: Sequence[ReliabilityBin], ece: float) -> bytes:
     """The reliability diagram: what share was right at each confidence, beside how many clips had it."""
-    figure, axes = _figure(5, 5)
+    figure, axes = empty_figure(5, 5)
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="as it should be")
     axes.plot(
         [one.confidence for one in table], [one.accuracy for one in table], marker="o", label="measured"
@@ -53,21 +53,21 @@ def reliability_picture(table: Sequence[ReliabilityBin], ece: float) -> bytes:
         f"ECE {ece:.3f}, {sum(one.clips for one in table)} clips in {len(table)} bins of equal mass"
     )
     axes.legend(loc="upper left")
-    return _png(figure)
+    return png_of(figure)
 
 
 def class_bars_picture(values: Mapping[str, float], what: str) -> bytes:
     """One bar a class, the highest on top; ``what`` names the figure, which is in [0, 1]."""
     ordered = sorted(values.items(), key=lambda item: (item[1], item[0]))
-    figure, axes = _figure(7, 1.2 + 0.6 * _CLASS_INCHES * max(len(ordered), 1))
+    figure, axes = empty_figure(7, 1.2 + 0.6 * _CLASS_INCHES * max(len(ordered), 1))
     bars = axes.barh([name for name, _ in ordered], [value for _, value in ordered])
     axes.bar_label(bars, fmt="%.2f", padding=2, fontsize=8)
     axes.set_xlim(0, 1.08)
     axes.set_xlabel(what)
-    return _png(figure)
+    return png_of(figure)
 
 
-def _figure(width_inches: float, height_inches: float) -> tuple[Any, Any]:
+def empty_figure(width_inches: float, height_inches: float) -> tuple[Any, Any]:
     """A figure that belongs to no window, and its axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -77,7 +77,8 @@ def _figure(width_inches: float, height_inches: float) -> tuple[Any, Any]:
     return figure, figure.add_subplot()
 
 
-def _png(figure: Any) -> bytes:
+def png_of(figure: Any) -> bytes:
+    """The PNG of a figure."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tidzam_platform.classifiers.backend import load_keras
+from tidzam_platform.classifiers.front_end.mel import mel_edges_hz, mel_triangles
 from tidzam_platform.classifiers.front_end.parameters import FrontEnd
 from tidzam_platform.errors import TrainingError
 
@@ -24,20 +24,7 @@ def mel_filters(front_end: FrontEnd) -> npt.NDArray[np.float32]:
     Raises:
         TrainingError: a band is narrower than the FFT resolves and would hear nothing.
     """
-    from librosa.filters import mel
-
-    htk = front_end.scale == "htk"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # empty filters: an error below
-        filters = mel(
-            sr=front_end.rate_hz,
-            n_fft=front_end.fft_frames,
-            n_mels=front_end.bands,
-            fmin=front_end.low_hz,
-            fmax=front_end.high_hz,
-            htk=htk,
-            norm=None if htk else "slaney",
-        )
+    filters = mel_triangles(front_end)
     empty = np.flatnonzero(filters.max(axis=1) == 0)
     if len(empty):
         raise TrainingError(
@@ -49,15 +36,7 @@ def mel_filters(front_end: FrontEnd) -> npt.NDArray[np.float32]:
 
 def band_centres_hz(front_end: FrontEnd) -> npt.NDArray[np.float64]:
     """Where each band's triangle is highest, ascending, ``[bands]``."""
-    from librosa import mel_frequencies
-
-    edges = mel_frequencies(
-        front_end.bands + 2,
-        fmin=front_end.low_hz,
-        fmax=front_end.high_hz,
-        htk=front_end.scale == "htk",
-    )
-    return np.asarray(edges[1:-1], np.float64)
+    return mel_edges_hz(front_end)[1:-1]
 
 
 def log_mel(audio: Any, front_end: FrontEnd) -> Any:
