@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Final
 
-from assets.instance import prepare_dagster_home
+from assets.instance import prepare_dagster_home, put_in_order
 from tidzam_platform.errors import ProcessError
 from tidzam_platform.operations.child_process import ChildProcess, stop_all
 from tidzam_platform.operations.ports import free_port, is_free, join_address
@@ -19,6 +19,7 @@ from tidzam_platform.settings import PROJECT_ROOT, Settings
 
 START_TIMEOUT_S: Final = 120.0  # 12 s on an idle machine; training beside it can take the processor
 _ANSWER_BYTES: Final = 1 << 16
+_WORKSPACE: Final = ("-w", str(PROJECT_ROOT / "workspace.yaml"))
 
 
 @contextmanager
@@ -28,33 +29,42 @@ def dagster_processes(settings: Settings) -> Iterator[tuple[str, list[ChildProce
     Raises:
         ProcessError: the port is in use.
     """
-    folder = prepare_dagster_home(settings)
     host, port = settings.dagster.host, settings.dagster.port or free_port(settings.dagster.host)
     if not is_free(host, port):
         raise ProcessError(
             f"Dagster's web server cannot listen on {host}:{port}: the port is in use; stop what uses it, or choose "
             "another (TIDZAM_DAGSTER__PORT, 0 for any; ./tidzam dagster --port)"
         )
-    workspace = ["-w", str(PROJECT_ROOT / "workspace.yaml")]
+    processes: list[ChildProcess] = []
+    try:
+        web_server = ["dagster_webserver", *_WORKSPACE, "-h", host, "-p", str(port)]
+        processes.append(_start(settings, "dagster-webserver", web_server))
+        processes.append(start_daemon(settings))
+        yield f"http://{join_address(host, port)}", processes
+    finally:
+        stop_all(processes)
+
+
+def start_daemon(settings: Settings) -> ChildProcess:
+    """Start the daemon of this home, which starts runs, schedules, sensors and backfills; the caller stops it.
+
+    It is the only one that starts runs of this home: those that a daemon before left behind dead have failed, and are
+    tried again.
+    """
+    put_in_order(settings)
+    return _start(settings, "dagster-daemon", ["dagster._daemon", "run", *_WORKSPACE])
+
+
+def _start(settings: Settings, name: str, command: Sequence[str]) -> ChildProcess:
     environment = {
-        "DAGSTER_HOME": str(folder),
+        "DAGSTER_HOME": str(prepare_dagster_home(settings)),
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "TIDZAM_HOME": str(settings.home),
         # Names of assets.* must be found whatever the current folder is.
         "PYTHONPATH": str(PROJECT_ROOT),
     }
-    commands = {
-        "dagster-webserver": ["dagster_webserver", *workspace, "-h", host, "-p", str(port)],
-        "dagster-daemon": ["dagster._daemon", "run", *workspace],
-    }
-    processes: list[ChildProcess] = []
-    try:
-        for name, command in commands.items():
-            log_file = settings.logs_folder / f"{name}.log"
-            processes.append(ChildProcess(name, [sys.executable, "-m", *command], log_file, environment))
-        yield f"http://{join_address(host, port)}", processes
-    finally:
-        stop_all(processes)
+    log_file = settings.logs_folder / f"{name}.log"
+    return ChildProcess(name, [sys.executable, "-m", *command], log_file, environment)
 
 
 def wait_until_ready(address: str, processes: Sequence[ChildProcess]) -> None:

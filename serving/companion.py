@@ -67,19 +67,21 @@ class Companion:
         folder: of a model version whose manifest was checked.
         classes: how many the model has.
         generation: its number.
+        threads: that its graph computes with; None: one a processor.
 
     Raises:
         ModelRepositoryError: the graph cannot be loaded.
     """
 
-    def __init__(self, folder: Path, classes: int, generation: int) -> None:
+    def __init__(self, folder: Path, classes: int, generation: int, *, threads: int | None = None) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         self.front_end = FrontEnd(**json.loads((folder / FRONT_END_PATH).read_text(encoding="utf-8")))
         self._classes, self._generation = classes, generation
         try:
             self._graph = Interpreter(
-                model_content=(folder / GRAPH_PATH).read_bytes(), num_threads=len(os.sched_getaffinity(0))
+                model_content=(folder / GRAPH_PATH).read_bytes(),
+                num_threads=threads or len(os.sched_getaffinity(0)),
             )
             self._graph.allocate_tensors()
         except (ValueError, RuntimeError) as error:

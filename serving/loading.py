@@ -7,11 +7,12 @@ from typing import Final
 
 import numpy as np
 
-from serving.manifest import verify_manifest
+from serving.manifest import read_plain_file, verify_manifest
 from serving.saved_model import SavedModel
 from serving.signature import (
     AUDIO_INPUT,
     DESCRIBE_SIGNATURE,
+    DESCRIPTION_PATH,
     JSON_OUTPUT,
     PREDICT_OUTPUTS,
     PREDICT_SIGNATURE,
@@ -41,6 +42,16 @@ def load_version(folder: Path) -> tuple[SavedModel, ModelDescription]:
     except BaseException:
         model.close()
         raise
+
+
+def read_description(folder: Path) -> ModelDescription | None:
+    """What the version in ``folder`` says of itself, without TensorFlow; None if an earlier Tidzam exported it.
+
+    Raises:
+        ModelRepositoryError: the file makes no sense.
+    """
+    path = folder / DESCRIPTION_PATH
+    return ModelDescription.from_json(read_plain_file(path)) if path.exists() else None
 
 
 def _describe(model: SavedModel, folder: Path) -> ModelDescription:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final, get_args
 
 from tidzam_platform.classifiers.tree.activation import Labels
@@ -32,6 +33,8 @@ PREDICT_OUTPUTS: Final = (SCORES_OUTPUT, EMBEDDING_OUTPUT, LEVEL_OUTPUT)
 DESCRIBE_SIGNATURE: Final = "describe"
 REQUEST_INPUT: Final = "request"
 JSON_OUTPUT: Final = "json"
+# The same text as a file of the version, for those who need no TensorFlow otherwise.
+DESCRIPTION_PATH: Final = Path("assets.extra") / "description.json"
 
 
 @dataclass(frozen=True)

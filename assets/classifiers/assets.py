@@ -1,77 +1,89 @@
-"""Trained and evaluated classifiers."""
+"""Trained and evaluated classifiers, and the experts that they are made of."""
 
-import logging
+from collections.abc import Mapping
+from typing import Any, Final
 
 import dagster as dg
+from pydantic import Field
 
-from assets.instance import TRAINING_POOL
+from assets.classifiers.partitions import add_experts, experts
 from assets.metadata import class_table, picture, versioned
-from serving.publishing import generation_in_service
-from tidzam_platform.catalog.generations import get_generation, register_candidate
-from tidzam_platform.classifiers.candidate import OneExpert, Watcher, experts_of, make_candidate
+from assets.policies import TRAINING_POOL, asset_by_partition
 from tidzam_platform.classifiers.code_version import code_version
-from tidzam_platform.classifiers.training import Epoch
-from tidzam_platform.errors import TrainingError
-from tidzam_platform.files import exclusive
 from tidzam_platform.home import Home
-from tidzam_platform.operations.termination import stop_held_back
 
-log = logging.getLogger("tidzam.classifiers")
-
-
-class ProgressLog(Watcher):
-    """Says in the log how training goes on. Dagster writes each line to its database, which a stop must not cut off."""
-
-    @stop_held_back()
-    def clips_to_decode(self, total: int) -> None:  # noqa: D102
-        log.info("decoding %d clips", total)
-
-    @stop_held_back()
-    def epoch_ended(self, epoch: Epoch, of: int) -> None:  # noqa: D102
-        validation = (
-            "on both sides" if epoch.validation_loss is None else f"validation {epoch.validation_loss:.3f}"
-        )
-        log.info("epoch %d of at most %d: loss %.3f, %s", epoch.number, of, epoch.train_loss, validation)
+_EXPERT: Final = "expert"  # key of the asset
 
 
 class ClassifierConfig(dg.Config):
     """What is trained."""
 
-    expert: str = ""  # empty: the whole tree
-    base: int = 0  # generation that the other experts are taken from; 0: the one in service
+    expert: str = Field(
+        "", description="Train this one alone; empty: the whole tree, or the run's partition."
+    )
+    base: int = Field(
+        0, ge=0, description="Generation that the other experts are taken from; 0: the one in service."
+    )
 
 
-def _one_expert(home: Home, config: ClassifierConfig) -> OneExpert:
-    base = get_generation(home.catalog, config.base) if config.base else generation_in_service(home)
-    if base is None:
-        raise TrainingError(
-            f"no generation is in service whose other experts could be kept beside {config.expert!r}: "
-            "train a whole tree first, ./tidzam generation run"
-        )
-    return OneExpert(config.expert, base.manifest["experts"]["selector"]["weights"])
+class ExpertConfig(dg.Config):
+    """What the other experts are."""
+
+    base: int = Field(
+        0, ge=0, description="Generation that the other experts are taken from; 0: the one in service."
+    )
+
+
+@asset_by_partition(
+    group_name="learning",
+    kinds={"tensorflow", "keras"},
+    owners=["team:model-owners"],
+    code_version=code_version(),
+    partitions_def=experts,
+    pool=TRAINING_POOL,
+)
+def expert(context: dg.AssetExecutionContext, config: ExpertConfig, dataset: str) -> dg.MaterializeResult:
+    """One expert of the tree. A run trains it alone on the dataset version, beside the others of a generation.
+
+    The training of a whole tree tells all its experts as materialized. The job retrain_expert goes on to the gate.
+    """
+    from assets.classifiers.candidates import candidate_of
+
+    name = context.partition_key
+    origin = candidate_of(Home.open(), dataset, name, config.base).experts[name]
+    return dg.MaterializeResult(
+        metadata=_expert_metadata(origin), data_version=dg.DataVersion(origin["fingerprint"])
+    )
 
 
 @dg.asset(
-    group_name="learning", kinds={"tensorflow", "keras"}, owners=["team:model-owners"], pool=TRAINING_POOL
+    group_name="learning",
+    kinds={"tensorflow", "keras"},
+    owners=["team:model-owners"],
+    code_version=code_version(),
+    deps=[expert],
+    pool=TRAINING_POOL,
 )
-def classifier(config: ClassifierConfig, dataset: str) -> dg.Output[int]:
+def classifier(context: dg.AssetExecutionContext, config: ClassifierConfig, dataset: str) -> dg.Output[int]:
     """A classifier trained on the dataset version and evaluated on its test side: a candidate generation.
 
-    With ``expert`` only that one is trained, and the others are those of the generation ``base``.
-    The same ingredients (data, settings, code) give the candidate that is there already. Its value is its number.
+    With an expert, by config or by the partition of the run, only that one is trained, and the others are those of the
+    generation ``base``. The same ingredients (data, settings, code) give the candidate that is there already. Its value
+    is its number.
     """
+    from assets.classifiers.candidates import candidate_of
+
     home = Home.open()
-    with exclusive(home.settings.locks_folder / "training", "training"):
-        only = _one_expert(home, config) if config.expert else None
-        made = make_candidate(home, dataset, ProgressLog(), only)
-        manifest = {"experts": experts_of(home, made)}
-        generation = register_candidate(home.catalog, made.fingerprint, dataset, manifest, made.evaluation)
+    name = config.expert or (context.partition_key if context.has_partition_key else "")
+    made = candidate_of(home, dataset, name, config.base, register=True)
+    if not context.has_partition_key:  # else the asset expert has told it in this run
+        _tell_experts(context, {one: made.experts[one] for one in ([name] if name else made.experts)})
     evaluation = made.evaluation
     return versioned(
-        generation.number,
+        made.number,
         made.fingerprint,
         {
-            "generation": generation.number,
+            "generation": made.number,
             "dataset_version": dataset,
             "macro_f1": evaluation["macro_f1"],
             "accuracy": evaluation["accuracy"],
@@ -82,3 +94,21 @@ def classifier(config: ClassifierConfig, dataset: str) -> dg.Output[int]:
             "code_version": code_version(),
         },
     )
+
+
+def _tell_experts(context: dg.AssetExecutionContext, origins: Mapping[str, Mapping[str, str]]) -> None:
+    add_experts(context.instance, list(origins))
+    for name, origin in origins.items():
+        context.log_event(
+            dg.AssetMaterialization(
+                asset_key=_EXPERT,
+                partition=name,
+                metadata=_expert_metadata(origin),
+                tags={"dagster/data_version": origin["fingerprint"]},
+            )
+        )
+
+
+def _expert_metadata(origin: Mapping[str, str]) -> dict[str, Any]:
+    """Where an expert comes from."""
+    return {name: origin[name] for name in ("dataset_version", "code_version", "fingerprint", "weights")}

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.metadata import table, versioned
+from assets.metadata import bars, table, versioned
 from tidzam_platform.datasets.build import build_dataset, load_manifest, summarise
 from tidzam_platform.home import Home
 
@@ -13,7 +13,13 @@ class DatasetConfig(dg.Config):
     version: str = ""  # empty: built from the labels as they are now
 
 
-@dg.asset(group_name="learning", kinds={"parquet"}, owners=["team:model-owners"])
+@dg.asset(
+    group_name="learning",
+    kinds={"parquet"},
+    owners=["team:model-owners"],
+    code_version="1",
+    deps=["clips"],
+)
 def dataset(config: DatasetConfig) -> dg.Output[str]:
     """An immutable manifest of clips, labels, groups and sides; its value is the version, a hash of the content."""
     home = Home.open()
@@ -34,6 +40,9 @@ def dataset(config: DatasetConfig) -> dg.Output[str]:
                     [name, *(counts.get(side, 0) for side in sides)]
                     for name, counts in summary["classes"].items()
                 ],
+            ),
+            "picture": bars(
+                {name: sum(counts.values()) for name, counts in summary["classes"].items()}, "clips by class"
             ),
             "not_split": dg.MetadataValue.json(summary["not_split"]),
         },

@@ -1,40 +1,49 @@
-"""What a generation heard in the archive."""
-
-from datetime import UTC, date, datetime
+"""What a generation heard in the archive, by source and day."""
 
 import dagster as dg
+from pydantic import Field
 
-from assets.detections.partitions import days
-from assets.metadata import table
-from serving.archive_hearing import hear_day
+from assets.detections.days import data_version_of, day_metadata
+from assets.policies import REPROCESSING_POOL, RETRIES, asset_by_partition
+from assets.recordings.partitions import source_and_day, source_days
 from tidzam_platform.home import Home
+
+# A day is heard when it is over, and again when its recordings change; a new generation alone changes nothing: hear
+# past days with it in a backfill, or with the job reprocess.
+_OVER = ~dg.AutomationCondition.in_latest_time_window()
+_FOLLOWS_RECORDINGS = (
+    dg.AutomationCondition.eager()
+    .without(dg.AutomationCondition.in_latest_time_window())
+    .allow(dg.AssetSelection.assets("recordings"))
+    & _OVER
+)
 
 
 class HearingConfig(dg.Config):
     """Which generation listens."""
 
-    generation: int = 0  # 0: the newest in the model repository
+    generation: int = Field(0, ge=0, description="Its number; 0: the one in service.")
 
 
-@dg.asset(
+@asset_by_partition(
     group_name="archive",
     kinds={"parquet"},
     owners=["team:model-owners"],
-    partitions_def=days,
+    code_version="2",
+    partitions_def=source_days,
     deps=["recordings", "generation"],
+    pool=REPROCESSING_POOL,
+    retry_policy=RETRIES,
+    automation_condition=_FOLLOWS_RECORDINGS,
 )
 def detections(context: dg.AssetExecutionContext, config: HearingConfig) -> dg.MaterializeResult:
-    """Detections of one day of every source, as Parquet; a day that is run again replaces itself."""
+    """Detections of a source on a day (UTC), as Parquet; what that generation heard on the day before is replaced."""
+    from serving.reprocessing import plan, reprocess
+
     home = Home.open()
-    day: date = datetime.strptime(context.partition_key, "%Y-%m-%d").replace(tzinfo=UTC).date()
-    heard = hear_day(home, day, config.generation or None)
+    source, day = source_and_day(context.partition_key)
+    done = reprocess(home, plan(home, source, day, day), config.generation or None)
     return dg.MaterializeResult(
-        metadata={
-            "generation": heard.generation,
-            "recordings": heard.recordings,
-            "detections": sum(heard.counts.values()),
-            "classes": table(["class", "detections"], sorted(heard.counts.items())),
-            "missing": dg.MetadataValue.json(heard.missing),
-        },
-        data_version=dg.DataVersion(f"{heard.generation}:{heard.content}"),
+        metadata=day_metadata(home.settings, done, day),
+        data_version=dg.DataVersion(data_version_of(done, day)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -61,8 +62,10 @@ def bench() -> None:
       ./tidzam bench train-input
       ./tidzam bench serve
       ./tidzam bench swap
+      ./tidzam bench reprocess
       ./tidzam bench stream
       ./tidzam bench live
+      ./tidzam bench learning --data fieldset
     """
 
 
@@ -320,3 +323,49 @@ def bench_swap_command(swaps: int, as_json: bool) -> None:
     first, last = figures["memory_after_first_mb"], figures["memory_after_last_mb"]
     rows.append(("memory after the first and the last swap, MB", f"{first:.0f}, {last:.0f}"))
     print_table("Versions swapped under load", ("what", "how many"), rows)
+
+
+@bench.command("reprocess")
+@click.option(
+    "--channel-hours", type=click.FloatRange(0.1), default=12.0, show_default=True,
+    help="Length of the archive times its channels.",
+)  # fmt: skip
+@click.option(
+    "--rounds", type=click.IntRange(1), default=1, show_default=True, help="By turns; the median counts."
+)
+@click.option(
+    "--recording", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Repeat this recording instead of a made one of four channels.",
+)  # fmt: skip
+@json_option
+def bench_reprocess_command(channel_hours: float, rounds: int, recording: Path | None, as_json: bool) -> None:
+    """Hear an archive made by repetition, from Opus to Parquet, beside ffmpeg that only decodes it and a plain loop.
+
+    The loop is librosa and Keras as one writes it first. Processor time of all processes counts. The defaults take a
+    few minutes on two cores.
+
+    \b
+    Examples:
+      ./tidzam bench reprocess
+      ./tidzam bench reprocess --channel-hours 40 --rounds 3 --json
+    """
+    from serving.benchmarks.reprocess import measure_reprocessing
+    from tidzam_platform.settings import load_settings
+
+    processes = load_settings().reprocessing.processes or len(os.sched_getaffinity(0))
+    figures = measure_reprocessing(channel_hours, rounds, processes, recording)
+    if as_json:
+        print_json(figures)
+        return
+    rows = [
+        ("channel-hours", f"{figures['channel_hours']:.1f}"),
+        (
+            "seconds of a channel in a second of a processor",
+            f"{figures['channel_seconds_per_cpu_second']:.0f}",
+        ),
+        ("processor time over that of decoding alone", f"{figures['ratio_to_decode_only']:.2f}"),
+        ("times as fast as the loop", f"{figures['ratio_to_user_loop']:.0f}"),
+        ("largest process, a quarter of the archive, MB", f"{figures['peak_memory_mb']['quarter']:.0f}"),
+        ("largest process, all of it, MB", f"{figures['peak_memory_mb']['whole']:.0f}"),
+    ]
+    print_table("Reprocessing", ("what", "how much"), rows)

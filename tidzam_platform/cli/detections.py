@@ -212,6 +212,58 @@ def export(
         print_line(f"wrote {output}: {written} bytes")
 
 
+@detections.command("diff")
+@click.argument("generation", type=click.IntRange(1))
+@click.argument("before", type=click.IntRange(1))
+@click.option("--source", required=True, help="The source, as its recordings are named.")
+@click.option("--from", "first_day", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First day.")
+@click.option(
+    "--to", "last_day", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Last day, included."
+)
+@click.option("--zone", default="UTC", show_default=True, help="Time zone of the days (IANA).")
+@click.option(
+    "--examples", type=click.IntRange(0, 100), default=5, show_default=True,
+    help="Most examples of a kind and class, the strongest.",
+)  # fmt: skip
+@click.option(
+    "--picture", type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the difference as a picture (PNG) to this file.",
+)  # fmt: skip
+@json_option
+def diff(
+    generation: int,
+    before: int,
+    source: str,
+    first_day: datetime,
+    last_day: datetime,
+    zone: str,
+    examples: int,
+    picture: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare what GENERATION heard in the archive with what BEFORE heard: gained, lost, changed.
+
+    \b
+    Examples:
+      ./tidzam detections diff 3 2 --source marsh --from 2026-04-01 --to 2026-04-02
+      ./tidzam detections diff 3 2 --source marsh --from 2026-04-01 --to 2026-04-02 --picture diff.png
+      ./tidzam detections diff 3 2 --source marsh --from 2026-04-01 --to 2026-04-02 --json | jq '.examples[]'
+    """
+    from tidzam_platform.cli.detection_diff import print_diff, write_picture
+    from tidzam_platform.detections.coverage import days_of_zone
+    from tidzam_platform.detections.diff import diff_days
+    from tidzam_platform.home import Home
+
+    begin, end = days_of_zone(first_day.date(), last_day.date(), zone)
+    found = diff_days(Home.open(), generation, before, source, begin, end, examples=examples)
+    if picture is not None:
+        write_picture(found, picture)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        print_diff(found)
+
+
 def _write_file(output: Path, pieces: Iterator[str]) -> int:
     """Write the file whole or not at all; returns its length in bytes. What is no file (a pipe) is written as it is."""
     target = (

@@ -21,9 +21,10 @@ from streamer.analyzer.keeping.disk_watch import DiskWatch, is_disk_full
 from streamer.analyzer.keeping.ledger import Ledger
 from streamer.analyzer.keeping.making_room import RoomMaker
 from streamer.analyzer.keeping.writer import ClipJob, ClipWriter
-from tests.clips.made import metadata, noise16
+from tests.clips.made import metadata, noise16, record
 from tests.streamer.analyzer.keeping.site_under_test import Site, running_site
 from tests.support.parts import require_part
+from tests.support.s3_servers import S3Server
 from tests.support.waiting import wait_for
 from tidzam_platform.audio import probe
 from tidzam_platform.catalog.tables import Annotation
@@ -31,7 +32,7 @@ from tidzam_platform.clips import recording_clips
 from tidzam_platform.clock import utc_now
 from tidzam_platform.files import PARTIAL_FOLDER
 from tidzam_platform.home import Home
-from tidzam_platform.settings import ClipsSettings, Settings
+from tidzam_platform.settings import ClipsSettings, Settings, load_settings
 
 MB = 1_000_000
 DISK_MB = 24
@@ -237,6 +238,23 @@ def test_a_store_without_space_leaves_clips_in_the_spool_until_there_is_some(sma
     assert len(list(home.store.keys("clips/"))) == 1
     assert not list(folder.glob("*.flac"))
     home.catalog.close()
+
+
+@pytest.mark.parametrize("distant", [False, True], ids=["here", "distant"])
+def test_clips_of_a_distant_store_are_not_removed_for_a_full_disk_here(
+    distant: bool, home: Settings, moto: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (moto.variables() if distant else {}).items():
+        monkeypatch.setenv(name, value)
+    opened, told = Home.open(load_settings()), Told()
+    record(opened.catalog, opened.store, tmp_path, metadata(), frames=480)
+    disk = DiskWatch((tmp_path,), 50 * MB, told, measure=lambda _folder: 10 * MB)
+    room = RoomMaker(opened, disk, tmp_path, having(home).clips)
+    assert not room.make(MB)
+    assert told[0]["event"] == "disk_alarm"
+    assert room.removed_clips == (0 if distant else 1)
+    assert len(list(opened.store.keys("clips/"))) == (1 if distant else 0)
+    opened.catalog.close()
 
 
 def test_an_alarm_begins_and_ends_once_though_the_free_space_wavers() -> None:

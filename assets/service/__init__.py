@@ -1,0 +1,1 @@
+"""What serves now: seen from outside, made by nobody here."""
