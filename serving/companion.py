@@ -114,8 +114,10 @@ class Companion:
         return self.predict_patches(views[starts // self.front_end.stft_hop_frames].transpose(0, 2, 1))[0]
 
     def _run(self, patches: FloatArray) -> FloatArray:
-        full = np.zeros((BATCH, self.front_end.patch_frames, self.front_end.bands), np.float32)
-        full[: len(patches)] = patches
+        full = patches
+        if len(patches) < BATCH:
+            full = np.zeros((BATCH, self.front_end.patch_frames, self.front_end.bands), np.float32)
+            full[: len(patches)] = patches
         self._graph.set_tensor(self._input, full)
         self._graph.invoke()
         answers: FloatArray = self._graph.get_tensor(self._output)[: len(patches)]

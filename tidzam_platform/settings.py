@@ -26,21 +26,23 @@ from pydantic_settings import (
 
 from tidzam_platform.analyzer_sections import AnalyzerSettings, ClipsSettings, OutputsSettings
 from tidzam_platform.errors import SettingsError
+from tidzam_platform.platform_sections import (
+    DagsterSettings,
+    LearningSettings,
+    ReprocessingSettings,
+    S3Settings,
+)
 from tidzam_platform.retention_section import RetentionSettings
 from tidzam_platform.setting_sections import (
     AugmentationSettings,
     BatchingSettings,
-    DagsterSettings,
     DecisionSettings,
     EventSettings,
     GateSettings,
     GatewaySettings,
-    LearningSettings,
     ModelRepositorySettings,
     ModelServerSettings,
     PathOrNone,
-    ReprocessingSettings,
-    S3Settings,
     TrainingSettings,
     TreeSettings,
 )

@@ -146,8 +146,8 @@ def _print_labels(
         )
     if examples:
         print_table(
-            f"the newest labels that it {_SAYS[verdict]} (listen: /api/v1/clips/CLIP/audio, or the key in the store)",
-            ("clip", "s", "side", "label", "by", "at", "key"),
+            f"the newest labels that it {_SAYS[verdict]} (listen: /api/v1/clips/CLIP/audio; --json: keys in the store)",
+            ("clip", "s", "side", "label", "by", "at"),
             (
                 (
                     one["clip"],
@@ -156,7 +156,6 @@ def _print_labels(
                     one["class_path"],
                     f"{one['annotator']} ({one['tool']})",
                     one["made_at"],
-                    one["store_key"],
                 )
                 for one in examples
             ),

@@ -118,14 +118,14 @@ class _Run:
         self._result.reused = sum(self._parts.key(item) in ready for item in self._plan.items)
         for round_number in range(1, _ROUNDS + 1):
             self._hear(ready)
-            failures = self._failures()
-            heard = [item for item in self._plan.items if item.recording_id not in failures]
             try:
+                failures = self._failures(self._parts.heard())
+                heard = [item for item in self._plan.items if item.recording_id not in failures]
                 self._result.days = list(
                     merge_days(self._home, self._plan, self._task.generation, heard, self._parts)
                 )
                 break
-            except ObjectNotFoundError:  # another machine came to its end with the same recording
+            except ObjectNotFoundError:
                 if round_number == _ROUNDS:
                     raise
                 ready = self._parts.heard()
@@ -146,13 +146,20 @@ class _Run:
 
             self._engine.run(left, self._task, done)
 
-    def _failures(self) -> dict[int, str]:
-        """Why recordings without a part have none, by recording."""
-        ready = self._parts.heard()
+    def _failures(self, ready: frozenset[str]) -> dict[int, str]:
+        """Why recordings without a part have none, by recording.
+
+        Raises:
+            ObjectNotFoundError: nobody says why: another machine came to its end with the same recording.
+        """
         failures = {}
         for item in self._plan.items:
-            if self._parts.key(item) not in ready:
-                failures[item.recording_id] = self._parts.failure(item) or "no worker has heard it"
+            if self._parts.key(item) in ready:
+                continue
+            reason = self._parts.failure(item)
+            if reason is None:
+                raise ObjectNotFoundError(f"{self._parts.key(item)!r} is gone: reprocess these days again")
+            failures[item.recording_id] = reason
         return failures
 
     def _missing(self, failures: dict[int, str]) -> list[MissingAudio]:

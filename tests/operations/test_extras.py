@@ -48,4 +48,4 @@ def test_an_environment_of_another_make_is_left_alone(tmp_path: Path) -> None:
 def test_an_extra_that_does_not_exist_is_wrong_usage(tmp_path: Path) -> None:
     refused = run_cli(["check", "--extra", "cuda"], tmp_path)
     assert refused.returncode == 2
-    assert "'gpu', 'jax'" in refused.stderr
+    assert "'cluster', 'gpu', 'jax'" in refused.stderr

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tidzam_platform.operations import stamp
 from tidzam_platform.operations.server_environment import (
-    FOLDER,
-    PINS,
+    CLUSTER,
+    S3_SERVERS,
+    TestEnvironment,
     prepare_server_environment,
     server_python,
 )
 from tidzam_platform.settings import PROJECT_ROOT
+
+FOLDER, PINS = S3_SERVERS.folder, S3_SERVERS.pins
 
 
 @pytest.fixture
@@ -70,8 +74,22 @@ def test_where_packages_cannot_be_had_it_is_said_and_the_other_tests_can_run(
     assert "tests on S3 are skipped" in capfd.readouterr().err
 
 
-def test_all_packages_are_pinned_and_none_differs_from_ours_without_need() -> None:
-    lines = (PROJECT_ROOT / PINS).read_text().splitlines()
+def test_one_that_sees_our_packages_has_its_own_beside_them(root: Path) -> None:
+    (root / CLUSTER.pins).write_text("# nothing\n")
+    prepare_server_environment(root, CLUSTER)
+    python = server_python(root, CLUSTER)
+    assert python is not None
+    asked = [python, "-c", "import sys, click; print(sys.prefix)"]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == str(root / CLUSTER.folder)
+    assert server_python(root) is None, "the other one is not made by this"
+
+
+@pytest.mark.parametrize("environment", [S3_SERVERS, CLUSTER], ids=lambda one: one.folder)
+def test_all_packages_are_pinned_and_none_differs_from_ours_without_need(
+    environment: TestEnvironment,
+) -> None:
+    lines = (PROJECT_ROOT / environment.pins).read_text().splitlines()
     wanted = [line.partition("#")[0].strip() for line in lines if line and not line.startswith("#")]
     assert all("==" in line for line in wanted)
     ours = (PROJECT_ROOT / "constraints.txt").read_text()

@@ -10,7 +10,11 @@ import click
 
 from tidzam_platform.errors import SetUpError
 from tidzam_platform.operations import stamp
-from tidzam_platform.operations.server_environment import prepare_server_environment
+from tidzam_platform.operations.server_environment import (
+    CLUSTER,
+    S3_SERVERS,
+    prepare_server_environment,
+)
 from tidzam_platform.operations.set_up import set_up
 from tidzam_platform.operations.system_parts import PARTS
 from tidzam_platform.settings import PROJECT_ROOT
@@ -31,7 +35,8 @@ _MOST_JOBS = 4  # each may hold a gigabyte of TensorFlow
 def test(with_long: bool, jobs: int | None, prepare: bool, pytest_arguments: tuple[str, ...]) -> None:
     """Run the tests; what they need beyond a user's system is installed where that is allowed.
 
-    That is: PostgreSQL and other Debian packages, and servers of S3 in an environment of their own.
+    That is: PostgreSQL and other Debian packages, and servers of S3 in an environment of their own; with
+    --long and --prepare Ray, too.
 
     All other arguments go to pytest, which runs in the project's folder; its exit code is ours. Tests that
     need a missing part of the system are skipped and counted at the end, or fail if
@@ -44,7 +49,7 @@ def test(with_long: bool, jobs: int | None, prepare: bool, pytest_arguments: tup
       ./tidzam test tests/audio -k holes
       ./tidzam test --jobs 1 --pdb tests/audio
     """
-    _prepare()
+    _prepare(with_ray=with_long or prepare)
     if prepare:
         return
     # Before the caller's arguments: an -m of theirs wins.
@@ -57,7 +62,7 @@ def test(with_long: bool, jobs: int | None, prepare: bool, pytest_arguments: tup
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *chosen, *pytest_arguments])  # noqa: S606
 
 
-def _prepare() -> None:
+def _prepare(*, with_ray: bool) -> None:
     """Install the tests' packages and system parts into an environment that ./tidzam made."""
     root = str(PROJECT_ROOT)
     is_ours = os.path.realpath(sys.prefix) == os.path.realpath(PROJECT_ROOT / stamp.VENV)
@@ -71,4 +76,5 @@ def _prepare() -> None:
             "call ./tidzam test, or install the project's extra 'test' there"
         )
     if is_ours and stamp.read_stamp(root):
-        prepare_server_environment(PROJECT_ROOT)
+        for environment in [S3_SERVERS, *([CLUSTER] if with_ray else [])]:
+            prepare_server_environment(PROJECT_ROOT, environment)

@@ -15,6 +15,7 @@ from tidzam_platform.catalog.tables import DetectionFile
 from tidzam_platform.clock import utc_now
 from tidzam_platform.detections.file_changes import keep_others_out, key_of
 from tidzam_platform.detections.files import parquet_bytes, parquet_schema
+from tidzam_platform.errors import ObjectNotFoundError
 from tidzam_platform.store import ObjectStore
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,15 +48,15 @@ def remake_day(
         heard: from when to when (aware) the parts heard.
 
     Raises:
-        ObjectNotFoundError: a part is gone, or the file that the index names.
+        ObjectNotFoundError: a part is gone.
     """
     key = key_of(generation, source_id, day)
     tables = [_rows_of(part(), day) for part in parts]
     with catalog.session() as session:
         keep_others_out(session, key)
         row = session.scalar(select(DetectionFile).where(DetectionFile.store_key == key))
-        if row is not None:
-            tables.append(_outside(_rows_of(store.get_bytes(key), day), heard))
+        if row is not None and (old := _old_rows(store, key, day)) is not None:
+            tables.append(_outside(old, heard))
         merged = _merged(tables)
         data = parquet_bytes(merged)
         store.put_bytes(key, data)
@@ -65,6 +66,16 @@ def remake_day(
         row.detections = merged.num_rows
         row.made_at = utc_now()
     return data, _counts(merged)
+
+
+def _old_rows(store: ObjectStore, key: str, day: date) -> Any | None:
+    """The rows of the file that is replaced; None if it is lost or damaged, which hearing the day again shall mend."""
+    import pyarrow as pa
+
+    try:
+        return _rows_of(store.get_bytes(key), day)
+    except (ObjectNotFoundError, pa.ArrowException, OSError):
+        return None
 
 
 def _rows_of(data: bytes, day: date) -> Any:

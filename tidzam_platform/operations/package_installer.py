@@ -47,9 +47,12 @@ class PackageInstaller:
         target = f".[{','.join(extras)}]" if extras else "."
         self._install("--constraint", "constraints.txt", "--editable", target)
 
-    def install_pinned(self, file: Path) -> None:
-        """Install what ``file`` names, all of it by version; raises as ``install``."""
-        self._install("--requirement", file)
+    def install_pinned(self, file: Path, *, dependencies: bool = True) -> None:
+        """Install what ``file`` names, all of it by version; raises as ``install``.
+
+        Without ``dependencies`` nothing else: what these packages need is found elsewhere.
+        """
+        self._install("--requirement", file, *([] if dependencies else ["--no-deps"]))
 
     def _install(self, *request: str | Path) -> None:
         if uv := self._find_uv():

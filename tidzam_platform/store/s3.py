@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final
 
 from tidzam_platform.clock import utc_now
 from tidzam_platform.errors import ObjectNotFoundError, StoreError, StoreUnavailableError
-from tidzam_platform.setting_sections import S3Settings
+from tidzam_platform.platform_sections import S3Settings
 from tidzam_platform.store.base import SEGMENT, is_key, valid_key
 from tidzam_platform.store.location import S3Location
 from tidzam_platform.store.object_cache import ObjectCache

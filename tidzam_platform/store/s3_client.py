@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from tidzam_platform.errors import StoreRefusedError
-from tidzam_platform.setting_sections import S3Settings
+from tidzam_platform.platform_sections import S3Settings
 
 CREDENTIALS_FILE: Final = "s3-credentials"  # in the folder of secrets
 MAX_CONNECTIONS: Final = 16  # decoders, uploads in parts and readers side by side

@@ -19,7 +19,7 @@ import pytest
 from tests.support.parts import REQUIRE_VARIABLE, SKIP_REASON
 from tests.support.server_process import HttpServerProcess
 from tidzam_platform.operations.server_environment import server_python
-from tidzam_platform.setting_sections import S3Settings
+from tidzam_platform.platform_sections import S3Settings
 from tidzam_platform.settings import PROJECT_ROOT
 from tidzam_platform.store import S3Location, S3Store
 
