@@ -13,6 +13,7 @@ from typing import Final
 import dagster as dg
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
+from assets.cluster import beyond_one_machine
 from assets.policies import POOLS, REPROCESSING_POOL, TRAINING_POOL
 from tidzam_platform.files import write_whole
 from tidzam_platform.settings import Settings
@@ -58,7 +59,8 @@ def prepare_dagster_home(settings: Settings) -> Path:
     """Make DAGSTER_HOME with our configuration and name it in the environment."""
     folder = settings.dagster_folder
     configuration = folder / "dagster.yaml"
-    wanted = _CONFIGURATION.format(max_runs=settings.dagster.max_runs).encode()
+    text = _CONFIGURATION.format(max_runs=settings.dagster.max_runs) + beyond_one_machine(settings, folder)
+    wanted = text.encode()
     if not configuration.exists() or configuration.read_bytes() != wanted:
         write_whole(configuration, wanted)
     os.environ["DAGSTER_HOME"] = str(folder)
@@ -91,6 +93,8 @@ def put_in_order(settings: Settings) -> None:
     with open_instance(settings) as instance:
         for pool, limit in limits.items():
             instance.event_log_storage.set_concurrency_slots(pool, limit)
+        if settings.dagster.ray_jobs:
+            return  # on other machines; Dagster asks the cluster about them
         for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
             if PROCESS_TAG in run.tags:
                 continue

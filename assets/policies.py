@@ -1,4 +1,4 @@
-"""What assets have in common: how they are tried again, and which runs wait for each other."""
+"""What assets have in common: which runs wait for each other, and how backfills are cut."""
 
 from __future__ import annotations
 
@@ -8,12 +8,6 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import dagster as dg
-
-# What can pass by itself: a lock that another run holds, a disk or a store that is away for a moment. The jitter keeps
-# the runs of a backfill, which fail together, from coming back together.
-RETRIES: Final = dg.RetryPolicy(
-    max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
-)
 
 TRAINING_POOL: Final = "gpu"  # of what trains and scores whole classifiers
 REPROCESSING_POOL: Final = "reprocessing"  # of what hears days of the archive again

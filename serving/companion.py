@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from serving.prediction import Prediction
 from serving.signature import EMBEDDING_OUTPUT, SCORES_OUTPUT
 from tidzam_platform.audio import Window, rms_dbfs
-from tidzam_platform.classifiers.backend import load_tensorflow
+from tidzam_platform.classifiers.backend import load_tensorflow, silent_stderr
 from tidzam_platform.classifiers.front_end import FrontEnd
 from tidzam_platform.classifiers.front_end.continuous import log_mel_of_signal
 from tidzam_platform.errors import ModelRepositoryError
@@ -79,11 +79,12 @@ class Companion:
         self.front_end = FrontEnd(**json.loads((folder / FRONT_END_PATH).read_text(encoding="utf-8")))
         self._classes, self._generation = classes, generation
         try:
-            self._graph = Interpreter(
-                model_content=(folder / GRAPH_PATH).read_bytes(),
-                num_threads=threads or len(os.sched_getaffinity(0)),
-            )
-            self._graph.allocate_tensors()
+            with silent_stderr():  # its C++ tells which of its ways to compute it takes
+                self._graph = Interpreter(
+                    model_content=(folder / GRAPH_PATH).read_bytes(),
+                    num_threads=threads or len(os.sched_getaffinity(0)),
+                )
+                self._graph.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelRepositoryError(f"{folder / GRAPH_PATH} cannot be loaded: {error}") from error
         self._input = self._graph.get_input_details()[0]["index"]

@@ -20,14 +20,17 @@ def dagster(host: str | None, port: int | None) -> None:
     Example:
       ./tidzam dagster --port 3001
     """
-    from assets.dagster_processes import dagster_processes, wait_until_ready
-    from tidzam_platform.operations.child_process import watch
+    from tidzam_platform.operations.ports import require_free
     from tidzam_platform.settings import load_settings
 
     settings = load_settings()
     chosen = settings.dagster.model_copy(
         update={key: value for key, value in (("host", host), ("port", port)) if value is not None}
     )
+    require_free(chosen.host, chosen.port, "Dagster's web server", "--port, or dagster.port (0 for any)")
+    from assets.dagster_processes import dagster_processes, wait_until_ready
+    from tidzam_platform.operations.child_process import watch
+
     with dagster_processes(settings.model_copy(update={"dagster": chosen})) as (address, processes):
         wait_until_ready(address, processes)
         click.echo(f"Dagster answers at {address}")

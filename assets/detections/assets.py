@@ -4,8 +4,9 @@ import dagster as dg
 from pydantic import Field
 
 from assets.detections.days import data_version_of, day_metadata
-from assets.policies import REPROCESSING_POOL, RETRIES, asset_by_partition
+from assets.policies import REPROCESSING_POOL, asset_by_partition
 from assets.recordings.partitions import source_and_day, source_days
+from assets.retrying import tried_again
 from tidzam_platform.home import Home
 
 # A day is heard when it is over, and again when its recordings change; a new generation alone changes nothing: hear
@@ -33,17 +34,17 @@ class HearingConfig(dg.Config):
     partitions_def=source_days,
     deps=["recordings", "generation"],
     pool=REPROCESSING_POOL,
-    retry_policy=RETRIES,
     automation_condition=_FOLLOWS_RECORDINGS,
 )
 def detections(context: dg.AssetExecutionContext, config: HearingConfig) -> dg.MaterializeResult:
     """Detections of a source on a day (UTC), as Parquet; what that generation heard on the day before is replaced."""
-    from serving.reprocessing import plan, reprocess
+    with tried_again(context):
+        from serving.reprocessing import plan, reprocess
 
-    home = Home.open()
-    source, day = source_and_day(context.partition_key)
-    done = reprocess(home, plan(home, source, day, day), config.generation or None)
-    return dg.MaterializeResult(
-        metadata=day_metadata(home.settings, done, day),
-        data_version=dg.DataVersion(data_version_of(done, day)),
-    )
+        home = Home.open()
+        source, day = source_and_day(context.partition_key)
+        done = reprocess(home, plan(home, source, day, day), config.generation or None)
+        return dg.MaterializeResult(
+            metadata=day_metadata(home.settings, done, day),
+            data_version=dg.DataVersion(data_version_of(done, day)),
+        )

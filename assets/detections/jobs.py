@@ -8,8 +8,9 @@ from pydantic import Field
 
 from assets.detections.days import data_version_of, day_metadata, missing_table
 from assets.metadata import picture, table
-from assets.policies import REPROCESSING_POOL, RETRIES
+from assets.policies import REPROCESSING_POOL
 from assets.recordings.partitions import add_sources, partition_of
+from assets.retrying import tried_again
 from tidzam_platform.home import Home
 
 if TYPE_CHECKING:
@@ -29,34 +30,35 @@ class ReprocessConfig(dg.Config):
     diff: int = Field(0, ge=0, description="Also tell what differs from this generation; 0: from none.")
 
 
-@dg.op(name="reprocess_days", out=dg.Out(dg.Nothing), pool=REPROCESSING_POOL, retry_policy=RETRIES)
+@dg.op(name="reprocess_days", out=dg.Out(dg.Nothing), pool=REPROCESSING_POOL)
 def reprocess_days(context: dg.OpExecutionContext, config: ReprocessConfig) -> None:
     """Hear the days, tell each as a partition of ``detections``, and show what differs."""
-    from serving.reprocessing import plan
-    from serving.reprocessing.run import generation_of
-    from serving.reprocessing.unheard import unheard_plan
+    with tried_again(context):
+        from serving.reprocessing import plan
+        from serving.reprocessing.run import generation_of
+        from serving.reprocessing.unheard import unheard_plan
 
-    home = Home.open()
-    days = (date.fromisoformat(config.first_day), date.fromisoformat(config.last_day))
-    wanted = plan(home, config.source, *days, config.zone)
-    number = generation_of(home, config.generation or None)
-    add_sources(context.instance, [config.source])
-    if config.diff and (unheard := unheard_plan(home, wanted, generation_of(home, config.diff))) is not None:
-        _heard(
-            context, home, unheard, config.diff
-        )  # first: the partitions shall tell the other one in the end
-    done = _heard(context, home, wanted, number)
-    context.add_output_metadata(
-        {
-            "generation": done.generation,
-            "recordings": len(wanted.items),
-            "hours": round(wanted.seconds / 3600, 3),
-            "days": table(["day (UTC)", "detections"], [[one.day, one.detections] for one in done.days]),
-            "classes": table(["class", "detections"], sorted(done.counts.items())),
-            "missing_audio": missing_table(done.missing),
-            **(_difference(home, wanted, number, config.diff) if config.diff else {}),
-        }
-    )
+        home = Home.open()
+        days = (date.fromisoformat(config.first_day), date.fromisoformat(config.last_day))
+        wanted = plan(home, config.source, *days, config.zone)
+        number = generation_of(home, config.generation or None)
+        add_sources(context.instance, [config.source])
+        before = generation_of(home, config.diff) if config.diff else None
+        if before is not None and (unheard := unheard_plan(home, wanted, before)) is not None:
+            # First, so that the partitions tell the other generation in the end.
+            _heard(context, home, unheard, before)
+        done = _heard(context, home, wanted, number)
+        context.add_output_metadata(
+            {
+                "generation": done.generation,
+                "recordings": len(wanted.items),
+                "hours": round(wanted.seconds / 3600, 3),
+                "days": table(["day (UTC)", "detections"], [[one.day, one.detections] for one in done.days]),
+                "classes": table(["class", "detections"], sorted(done.counts.items())),
+                "missing_audio": missing_table(done.missing),
+                **({} if before is None else _difference(home, wanted, number, before)),
+            }
+        )
 
 
 @dg.job(name="reprocess", description="Hear past days of a source again, and tell what differs.")

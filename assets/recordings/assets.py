@@ -6,7 +6,7 @@ from typing import Final
 import dagster as dg
 
 from assets.metadata import table
-from assets.policies import INDEX_POOL, RETRIES, asset_by_partition
+from assets.policies import INDEX_POOL, asset_by_partition
 from assets.recordings.days import (
     known_sources,
     materialization,
@@ -15,6 +15,7 @@ from assets.recordings.days import (
     versions_of_days,
 )
 from assets.recordings.partitions import add_sources, days, partition_of, source_and_day, source_days
+from assets.retrying import tried_again
 from tidzam_platform.archive.index import index_archive
 from tidzam_platform.home import Home
 
@@ -28,7 +29,6 @@ USABLE: Final = "usable"  # check of the archive
     owners=["team:operators"],
     code_version="1",
     pool=INDEX_POOL,
-    retry_policy=RETRIES,
     freshness_policy=dg.FreshnessPolicy.time_window(
         fail_window=timedelta(days=3), warn_window=timedelta(hours=26)
     ),
@@ -40,41 +40,42 @@ def archive(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     Incremental: files that did not change are not opened again. The partitions of ``recordings`` whose content changed
     are told as materialized, and new sources become partitions.
     """
-    home = Home.open()
-    folder = home.settings.archive_folder
-    folder.mkdir(parents=True, exist_ok=True)
-    report = index_archive(home.catalog, folder)
-    for warning in report.warnings:
-        context.log.warning(warning)
-    with home.catalog.reading() as session:
-        add_sources(context.instance, known_sources(session))
-        versions = {partition_of(*key): version for key, version in versions_of_days(session).items()}
-        changed = _changed(context.instance, versions)
-        for partition in changed:
-            found = recordings_of(session, *source_and_day(partition))
-            context.log_event(materialization(_RECORDINGS.to_user_string(), found, partition))
-    return dg.MaterializeResult(
-        metadata={
-            "recordings": report.recordings,
-            "added": report.added,
-            "changed": report.changed,
-            "removed": report.removed,
-            "sources": ", ".join(report.sources) or "none",
-            "days": len(report.days),
-            "changed_partitions": len(changed),
-            "unusable": table(["file that cannot be used"], [[line] for line in report.unusable]),
-            "folder": dg.MetadataValue.path(str(folder)),
-        },
-        data_version=dg.DataVersion(version_of(f"{key}|{version}" for key, version in versions.items())),
-        check_results=[
-            dg.AssetCheckResult(
-                check_name=USABLE,
-                passed=report.unusable.count == 0,
-                severity=dg.AssetCheckSeverity.WARN,
-                description="; ".join(report.unusable) or "every file can be used",
-            )
-        ],
-    )
+    with tried_again(context):
+        home = Home.open()
+        folder = home.settings.archive_folder
+        folder.mkdir(parents=True, exist_ok=True)
+        report = index_archive(home.catalog, folder)
+        for warning in report.warnings:
+            context.log.warning(warning)
+        with home.catalog.reading() as session:
+            add_sources(context.instance, known_sources(session))
+            versions = {partition_of(*key): version for key, version in versions_of_days(session).items()}
+            changed = _changed(context.instance, versions)
+            for partition in changed:
+                found = recordings_of(session, *source_and_day(partition))
+                context.log_event(materialization(_RECORDINGS.to_user_string(), found, partition))
+        return dg.MaterializeResult(
+            metadata={
+                "recordings": report.recordings,
+                "added": report.added,
+                "changed": report.changed,
+                "removed": report.removed,
+                "sources": ", ".join(report.sources) or "none",
+                "days": len(report.days),
+                "changed_partitions": len(changed),
+                "unusable": table(["file that cannot be used"], [[line] for line in report.unusable]),
+                "folder": dg.MetadataValue.path(str(folder)),
+            },
+            data_version=dg.DataVersion(version_of(f"{key}|{version}" for key, version in versions.items())),
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=USABLE,
+                    passed=report.unusable.count == 0,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description="; ".join(report.unusable) or "every file can be used",
+                )
+            ],
+        )
 
 
 @asset_by_partition(
@@ -84,11 +85,10 @@ def archive(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     code_version="1",
     partitions_def=source_days,
     deps=[archive],
-    retry_policy=RETRIES,
 )
 def recordings(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """The recordings of a source that touch a day (UTC), as the catalog has them; a run reads them again."""
-    with Home.open().catalog.reading() as session:
+    with tried_again(context), Home.open().catalog.reading() as session:
         found = recordings_of(session, *source_and_day(context.partition_key))
         return dg.MaterializeResult(
             metadata=found.metadata(), data_version=dg.DataVersion(found.data_version)

@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from tidzam_platform.cli.empty_options import refuse_empty_options
 from tidzam_platform.cli.output import json_option, print_json, print_table, remarks
 
 BENCHMARKS_GROUP: Final = "tidzam.benchmarks"
@@ -46,6 +47,7 @@ class _Benchmarks(click.Group):
         for point in entry_points(group=BENCHMARKS_GROUP, name=cmd_name):
             found = point.load()
             assert isinstance(found, click.Command)  # noqa: S101 - a wrong entry point is our own mistake
+            refuse_empty_options(found)
             return found
         return None
 
@@ -131,7 +133,7 @@ def classifiers(data: Path, folds: int, only: tuple[str, ...], work: Path | None
 @click.option(
     "--markdown",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write the table to this file, as docs/choices.md has it.",
+    help="Also write the table to this file, in Markdown.",
 )
 @_work_option
 @json_option
@@ -152,7 +154,7 @@ def choices(
 
     \b
     Examples:
-      ./tidzam bench choices --data fieldset --markdown docs/choices.md
+      ./tidzam bench choices --data fieldset --markdown choices.md
       ./tidzam bench choices --data fieldset --only wide --only pcen --json
     """
     from tidzam_platform.classifiers.benchmarks.choices import as_markdown, measure_choices
@@ -327,7 +329,7 @@ def bench_swap_command(swaps: int, as_json: bool) -> None:
 
 @bench.command("reprocess")
 @click.option(
-    "--channel-hours", type=click.FloatRange(0.1), default=12.0, show_default=True,
+    "--channel-hours", type=click.FloatRange(0.1), default=24.0, show_default=True,
     help="Length of the archive times its channels.",
 )  # fmt: skip
 @click.option(

@@ -7,6 +7,7 @@ import logging
 import click
 
 from tidzam_platform.cli.output import json_option, print_json, remarks
+from tidzam_platform.operations.ports import require_free
 from tidzam_platform.settings import Settings, load_settings
 
 
@@ -56,26 +57,39 @@ def serve(
             raise click.UsageError(
                 "--rest-port and --no-rest are the model server's: leave them out with --http"
             )
+        settings = load_settings()
+        require_free(
+            settings.gateway.host if host is None else host,
+            settings.gateway.port if port is None else port,
+            "the gateway",
+            "--port, or gateway.port",
+        )
         from serving.gateway import serve_http
 
-        serve_http(host, port, as_json=as_json)
+        serve_http(host, port, as_json=as_json, settings=settings)
         return
+    settings = load_settings()
+    host = settings.model_server.host if host is None else host
+    rest_port = _rest_port(settings, port, rest_port) if with_rest else None
+    port = settings.model_server.port if port is None else port
+    require_free(host, port, "the model server", "--port, or model_server.port")
+    if rest_port is not None:
+        require_free(host, rest_port, "the model server's REST API", "--rest-port, or model_server.rest_port")
     from serving.repository import ModelRepository
     from serving.server.embedded import EmbeddedServer
     from serving.server.process import run_server
     from tidzam_platform.home import make_home_folder
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    settings = load_settings()
     make_home_folder(settings.home)
     repository = ModelRepository(settings.models_folder)
     server = EmbeddedServer(
         repository,
-        host=settings.model_server.host if host is None else host,
-        port=settings.model_server.port if port is None else port,
+        host=host,
+        port=port,
         poll_interval_s=settings.model_server.poll_interval_s,
         max_message_mb=settings.model_server.max_message_mb,
-        rest_port=_rest_port(settings, port, rest_port) if with_rest else None,
+        rest_port=rest_port,
         batching=settings.model_server.batching,
     )
 

@@ -19,6 +19,8 @@ _TOO_MANY_CALLS: Final = "Concurrent RPC limit exceeded"  # gRPC's own words
 _QUEUE_FULL: Final = "The batch scheduling queue to which this task was submitted is full"
 # TensorFlow Serving's words, model_servers/server_core.cc: no such label, or labels switched off.
 _NO_SUCH_LABEL: Final = ("Unrecognized servable version label", "ModelSpec has 'version_label' set")
+# Its words where no version of the model is in service, model_servers/server_core.cc again.
+_NO_VERSION: Final = "Servable not found for request: Latest("
 
 
 def error_of(error: Any, address: str, deadline: Deadline) -> ModelServerError:
@@ -37,6 +39,11 @@ def error_of(error: Any, address: str, deadline: Deadline) -> ModelServerError:
         return ModelServerDeadlineError(
             f"the model server at {address} did not answer within {deadline.seconds:g} s; if it is only slow, "
             "send smaller batches or raise model_server.deadline_s"
+        )
+    if code is grpc.StatusCode.NOT_FOUND and str(details).startswith(_NO_VERSION):
+        return ModelServerError(
+            f"the model server at {address} has no generation to answer with: make one with ./tidzam generation run; "
+            "one that is published already is loaded within a minute"
         )
     return ModelServerError(f"the model server at {address} refused: {code.name}: {details}")
 

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from assets.definitions import defs
+from assets.clips.assets import clips
 from assets.instance import open_instance
 from assets.jobs import SCORE_GENERATIONS
 from assets.running import run_job
+from assets.service.assets import served_model
 from tests.support.small_site import TrainedHome
 from tidzam_platform.backup import verify_backup
 from tidzam_platform.clock import utc_now
 from tidzam_platform.errors import BackupError
 from tidzam_platform.operations.ports import free_port
 from tidzam_platform.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def sigterm_is_put_back() -> Iterator[None]:
+    """Runs in this process leave it with the handler of SIGINT."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture
@@ -28,20 +39,16 @@ def trained(trained_copy: TrainedHome, home: Settings, monkeypatch: pytest.Monke
     return load_settings()
 
 
-def materialize(settings: Settings, asset: str, partition: str | None = None) -> dg.ExecuteInProcessResult:
-    job = defs.resolve_implicit_job_def_def_for_assets([dg.AssetKey(asset)])
-    assert job is not None
-    with open_instance(settings) as instance:
-        return job.execute_in_process(instance=instance, partition_key=partition)
-
-
 def metadata_of(result: dg.ExecuteInProcessResult, node: str) -> dict[str, Any]:
     (told,) = result.asset_materializations_for_node(node)
     return {name: value.value for name, value in told.metadata.items()}
 
 
 def test_the_served_model_is_looked_at_also_without_a_server(trained: Settings) -> None:
-    looked = materialize(trained, "served_model")
+    with open_instance(trained) as instance:
+        job = dg.define_asset_job("look", dg.AssetSelection.assets("served_model"))
+        alone = dg.Definitions(assets=[served_model], jobs=[job])
+        looked = alone.resolve_job_def("look").execute_in_process(instance=instance)
     (told,) = looked.asset_observations_for_node("served_model")
     assert told.data_version == "stable=1;answers=none"
     assert told.metadata["in_service"].value == 1
@@ -57,9 +64,10 @@ def test_generations_are_scored_on_the_frozen_sets(trained: Settings) -> None:
 
 def test_clips_of_a_day_are_counted_with_what_is_said_of_them(trained: Settings) -> None:
     today = utc_now().date().isoformat()
-    with pytest.raises(dg.DagsterError):
-        materialize(trained, "clips", today)  # it goes on
-    told = metadata_of(materialize(trained, "clips", "2020-01-01"), "clips")
+    with open_instance(trained) as instance:
+        with pytest.raises(dg.DagsterError):
+            dg.materialize([clips], instance=instance, partition_key=today)  # it goes on
+        told = metadata_of(dg.materialize([clips], instance=instance, partition_key="2020-01-01"), "clips")
     assert told["clips"] == 0
 
 

@@ -19,6 +19,7 @@ from assets.dagster_processes import answers
 from tests.support.crash import cli_environment
 from tests.support.in_process import run_here
 from tests.support.waiting import wait_for
+from tidzam_platform.errors import ListenError
 from tidzam_platform.operations.ports import free_port
 
 
@@ -75,7 +76,7 @@ def test_what_is_not_dagster_is_not_taken_for_it(other, tmp_path: Path) -> None:
     with other() as port:
         assert not answers(f"http://127.0.0.1:{port}")
         ended = run_here(["dagster", "--port", str(port)], tmp_path / "home")
-    assert ended.returncode == 1
+    assert ended.returncode == ListenError.exit_code
     assert f"cannot listen on 127.0.0.1:{port}: the port is in use" in ended.stderr
     assert "answers" not in ended.stdout
     assert "Traceback" not in ended.stderr

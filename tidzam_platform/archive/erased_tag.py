@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-TAG: Final = "TIDZAM_ERASED"
+ERASED_TAG: Final = "TIDZAM_ERASED"
 _SPAN: Final = re.compile(r"([0-9]{1,9}\.[0-9]{1,6})-([0-9]{1,9}\.[0-9]{1,6})")
 _SPANS_PER_COMMENT: Final = 400  # readers leave out longer comments
 _CLOSE_S: Final = 1e-6
@@ -19,12 +19,12 @@ def comments_of(spans: Iterable[Span]) -> list[str]:
     """``KEY=value``, as many as it takes."""
     texts = [f"{start_s:.6f}-{end_s:.6f}" for start_s, end_s in spans]
     parts = [texts[first : first + _SPANS_PER_COMMENT] for first in range(0, len(texts), _SPANS_PER_COMMENT)]
-    return [f"{TAG}={'; '.join(part)}" for part in parts]
+    return [f"{ERASED_TAG}={'; '.join(part)}" for part in parts]
 
 
 def spans_of(tags: Mapping[str, str]) -> tuple[Span, ...]:
     """What the tags of a file (keys in lower case) say; what makes no sense is left out."""
-    found = _SPAN.findall(tags.get(TAG.lower(), ""))
+    found = _SPAN.findall(tags.get(ERASED_TAG.lower(), ""))
     return joined((float(start), float(end)) for start, end in found)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from tidzam_platform.archive.erased_tag import TAG, Span, comments_of, joined, spans_of
+from tidzam_platform.archive.erased_tag import ERASED_TAG, Span, comments_of, joined, spans_of
 from tidzam_platform.audio.ogg.codecs import StreamCodec, stream_codec
 from tidzam_platform.audio.ogg.packets import PacketJoiner
 from tidzam_platform.audio.ogg.pages import (
@@ -161,7 +161,7 @@ def _comments(data: bytes, erased: Sequence[Span]) -> bytes:
         if len(field) < length:
             raise ArchiveError("its comments are damaged")
         position += 4 + length
-        if not field.upper().startswith(f"{TAG}=".encode()):
+        if not field.upper().startswith(f"{ERASED_TAG}=".encode()):
             fields.append(field)
     fields += [text.encode() for text in comments_of(erased)]
     body = b"".join(len(field).to_bytes(4, "little") + field for field in fields)

@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tidzam_platform.archive.erased_tag import TAG, Span, comments_of, joined, spans_of
+from tidzam_platform.archive.erased_tag import ERASED_TAG, Span, comments_of, joined, spans_of
 from tidzam_platform.errors import ArchiveError
 
 _COPY_BYTES: Final = 1 << 20
@@ -55,7 +55,7 @@ def erase_flac(source: Path, target: Path, spans: Sequence[Span]) -> tuple[Span,
     ]
     silent = [(first / info.rate_hz, min(last / info.rate_hz, info.seconds)) for first, last in frames]
     erased = joined([*spans_of(info.tags), *silent])
-    tags = {key.upper(): value for key, value in info.tags.items() if key != TAG.lower()}
+    tags = {key.upper(): value for key, value in info.tags.items() if key != ERASED_TAG.lower()}
     comments = comments_of(erased)
     if len(comments) > 1:
         raise ArchiveError(f"{source} has too many erased stretches for its comments")
