@@ -9,7 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from tidzam_platform.files import (
     PARTIAL_FOLDER,
     exclusive,
     partial_path,
+    remove_empty_partial_folder,
     remove_leavings,
     sha256_of_file,
     whole_file,
@@ -73,6 +76,33 @@ def _partials(root: Path) -> list[Path]:
 def test_a_file_is_written_with_its_folders(tmp_path: Path) -> None:
     write_whole(tmp_path / "a" / "b" / "c", b"1")
     assert (tmp_path / "a" / "b" / "c").read_bytes() == b"1"
+
+
+def test_an_empty_folder_of_partial_files_is_removed_and_one_that_is_used_is_not(tmp_path: Path) -> None:
+    with partial_path(tmp_path):
+        remove_empty_partial_folder(tmp_path)
+        assert (tmp_path / PARTIAL_FOLDER).is_dir()
+    remove_empty_partial_folder(tmp_path)
+    assert not (tmp_path / PARTIAL_FOLDER).exists()
+    remove_empty_partial_folder(tmp_path)
+
+
+def test_who_removes_the_empty_folder_disturbs_nobody_who_writes_there(tmp_path: Path) -> None:
+    ended = threading.Event()
+
+    def remove() -> None:
+        while not ended.is_set():
+            remove_empty_partial_folder(tmp_path)
+
+    with ThreadPoolExecutor(1) as pool:
+        removing = pool.submit(remove)
+        try:
+            for number in range(200):
+                write_whole(tmp_path / "file", str(number).encode())
+        finally:
+            ended.set()
+        removing.result()
+    assert (tmp_path / "file").read_bytes() == b"199"
 
 
 def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:

@@ -38,7 +38,8 @@
     ├── ReprocessingError             past days cannot be heard again
     ├── ProcessError                  a process that we supervise did not start or died
     │   ├── SupervisorUnavailableError    no Supervisor runs on this home, or it ended just now
-    │   └── AnalyzerUnavailableError  no analyzer answers, or not in time
+    │   ├── AnalyzerUnavailableError  no analyzer answers, or not in time
+    │   └── ListenError               an address cannot be listened on, e.g. its port is in use; exit code 6
     ├── SourceError                   a source is not well described, or not there; exit code 2
     │   ├── RefusedAddressError       a URL, file or redirect leads where it may not
     │   └── FetchError                bytes could not be fetched from a URL; it may work later; exit code 1
@@ -242,6 +243,15 @@ class SupervisorUnavailableError(ProcessError):
 
 class AnalyzerUnavailableError(ProcessError):
     """No analyzer answers, or not in time."""
+
+
+class ListenError(ProcessError):
+    """An address cannot be listened on: its port is in use, or it is not of this machine, or not ours to take.
+
+    Trying again helps nothing until somebody mends it: Supervisor does not start what ended with this code.
+    """
+
+    exit_code = 6
 
 
 class SourceError(TidzamError):

@@ -39,12 +39,13 @@ def partial_path(root: Path) -> Iterator[Path]:
     share the folder and number their processes each for itself.
     """
     folder = root / PARTIAL_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     while True:
+        folder.mkdir(parents=True, exist_ok=True)
         # The process is named for people who look there.
         path = folder / f"{os.getpid()}-{secrets.token_hex(6)}"
-        if (lock := _own(path)) is not None:  # else a cleaner met the lock's file before we held it
-            break
+        with contextlib.suppress(FileNotFoundError):  # somebody was done there, and removed the folder
+            if (lock := _own(path)) is not None:  # else a cleaner met the lock's file before we held it
+                break
     try:
         yield path
     finally:
@@ -99,6 +100,12 @@ def _own(path: Path) -> int | None:
         if not held:
             os.close(lock)
     return lock if held else None
+
+
+def remove_empty_partial_folder(root: Path) -> None:
+    """Remove ``root/.partial`` if nothing is in it: in a folder of the user, who has no use for it."""
+    with contextlib.suppress(OSError):  # it holds what somebody else writes, or is not there
+        (root / PARTIAL_FOLDER).rmdir()
 
 
 def _remove(path: Path, *, ignore_errors: bool = False) -> None:

@@ -28,6 +28,21 @@ class DagsterSettings(Section):
         pattern=r"^\S+( \S+){4}$",
         description="When the schedule `retraining` makes a generation (cron, UTC): Mondays at 3.",
     )
+    database_url: str = Field(
+        "",
+        pattern=r"^(postgresql://\S+)?$",
+        description="PostgreSQL for Dagster's own runs and events; empty: SQLite in the home (docs/cluster.md).",
+    )
+    ray_jobs: str = Field(
+        "",
+        pattern=r"^((https?|ray)://[^@\s]+)?$",
+        description="Ray's job server, e.g. http://127.0.0.1:8265: runs are jobs there; empty: processes of this "
+        "machine.",
+    )
+    ray_cpus: int = Field(1, ge=1, le=1024, description="Processors that a run asks of the Ray cluster.")
+    ray_gpus: float = Field(
+        0.0, ge=0, le=1024, description="GPUs that a job which trains asks of the Ray cluster."
+    )
     new_labels: int = Field(
         100,
         ge=1,

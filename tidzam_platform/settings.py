@@ -56,7 +56,13 @@ from tidzam_platform.streamer_sections import (
     SupervisionSettings,
     WebSettings,
 )
-from tidzam_platform.variables import CONFIG_FILE_VARIABLE, PREFIX, require_known_variables
+from tidzam_platform.variables import (
+    CONFIG_FILE_VARIABLE,
+    PREFIX,
+    require_known_variables,
+    require_lists_in_json,
+    variable_of,
+)
 
 __all__ = [
     "CONFIG_FILE_VARIABLE",
@@ -255,21 +261,42 @@ def load_settings(**options: Any) -> Settings:
 
     Raises:
         SettingsError: a value is of the wrong type or range, a key or variable is unknown, the file is not TOML,
-            or ``TIDZAM_CONFIG`` names no file.
+            ``TIDZAM_CONFIG`` names no file, or a file stands where the home would be.
     """
     require_known_variables(Settings, os.environ)
+    require_lists_in_json(Settings, os.environ)
     _require_config_file()
     try:
-        return Settings(**{key: value for key, value in options.items() if value is not None})
+        settings = Settings(**{key: value for key, value in options.items() if value is not None})
     except ValidationError as error:
         lines = "\n".join(
-            f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
+            f"  {'.'.join(map(str, item['loc']))}: {item['msg']}{_set_by(item['loc'])}"
+            for item in error.errors()
         )
         raise SettingsError(
             f"settings are wrong (in {config_file()}, TIDZAM_* or options):\n{lines}"
         ) from error
     except (OSError, ValueError) as error:  # ValueError: the TOML parser's error
         raise SettingsError(f"{config_file()} cannot be read: {error}") from error
+    _require_no_file(settings.home)
+    return settings
+
+
+def _set_by(place: tuple[int | str, ...]) -> str:
+    """The variable that a wrong value may come from, where it is set."""
+    variable = variable_of(place, os.environ)
+    return f" ({variable} says so)" if variable else ""
+
+
+def _require_no_file(home: Path) -> None:
+    """A command that only asks makes no home: it would say that no process answers there."""
+    for place in (home, *home.parents):
+        if os.path.exists(place):  # noqa: PTH110 - unlike Path's it answers no where we may not look
+            if not place.is_dir():
+                raise SettingsError(
+                    f"the data folder {home} cannot be: a file stands there; name another with --home or TIDZAM_HOME"
+                )
+            return
 
 
 def _require_config_file() -> None:

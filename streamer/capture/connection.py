@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, Self
@@ -15,6 +16,7 @@ from tidzam_platform.operations.ports import is_loopback, join_address
 
 _ANSWER_S: Final = 10.0
 _FAREWELL_S: Final = 3.0
+_OF_SYSTEM: Final = re.compile(r"\[Errno -?\d+\] ([A-Za-z ]+)")
 
 
 class WebConnection:
@@ -132,9 +134,8 @@ class WebConnection:
         for said in self._refusals:
             if isinstance(said, dict):  # by the server's own words
                 return TokenError(f"{self._url}: {said.get('message', error)} (docs/tokens.md)")
-        return EngineUnavailableError(
-            f"no Tidzam answers at {self._url} ({error}); start it with ./tidzam start"
-        )
+        advice = "start it with ./tidzam start" if _is_of_this_machine(self._url) else "is the address right?"
+        return EngineUnavailableError(f"no Tidzam answers at {self._url} ({_reason(str(error))}); {advice}")
 
     def _close(self) -> None:
         websocket = self._client.eio.ws
@@ -144,6 +145,19 @@ class WebConnection:
             if websocket is not None:
                 websocket.shutdown()  # where the other end was faster, the client leaves that to nobody
             self._http.close()
+
+
+def _reason(said: str) -> str:
+    """Why a connection failed, in a few words: the libraries tell of their own classes."""
+    if "CERTIFICATE" in said or "SSL" in said:
+        return "its TLS certificate is not accepted, or it speaks no TLS"
+    if any(part in said for part in ("Name or service not known", "getaddrinfo", "NameResolution")):
+        return "its name is not known"
+    if "timed out" in said or "Timeout" in said:
+        return "no answer in time"
+    if (of_system := _OF_SYSTEM.search(said)) is not None:
+        return of_system[1].lower()
+    return "what answers there is no Tidzam"
 
 
 def _is_of_this_machine(url: str) -> bool:

@@ -15,7 +15,7 @@ from streamer.engine.rings import ENGINE_RATE_HZ
 from streamer.engine.sources.decoder import StreamDecoder
 from streamer.engine.sources.drift import Frames
 from tidzam_platform.audio.sniffing import sniff
-from tidzam_platform.errors import DecodingError
+from tidzam_platform.errors import AudioError, DecodingError
 
 RATE_HZ: Final = ENGINE_RATE_HZ
 BLOCK_S: Final = 0.25
@@ -97,7 +97,10 @@ def _input(device: str, file: Path | None) -> tuple[str, ...]:
     if file is None:
         return ("-f", "alsa", "-i", device)
     with file.open("rb") as handle:
-        container = sniff(handle)
+        try:
+            container = sniff(handle)
+        except AudioError as error:
+            raise type(error)(f"the file {file} cannot be played: {error}") from error
     return ("-re", "-protocol_whitelist", "file", "-f", container.demuxer, "-i", f"file:{file.absolute()}")
 
 

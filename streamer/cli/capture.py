@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import click
 
@@ -47,15 +47,19 @@ def capture(
 ) -> None:
     """Send what a microphone hears to Tidzam, as a live stream of its own, until Ctrl-C.
 
-    What is heard in it is shown as it comes. With --json one object says in the end what was sent. A sound card that
-    is pulled out and a connection that breaks are noticed within seconds and end it with an error.
+    What is heard in it is shown as it comes, a line when it changes. With --json one object says in the end what was
+    sent. A sound card that is pulled out and a connection that breaks are noticed within seconds and end it with an
+    error.
     """
-    from streamer.capture import Captured, Microphone, send
+    from streamer.capture import Captured, HeardLines, Microphone, send
 
     if not _DEVICE.fullmatch(device):
         raise click.BadParameter("letters, digits and :,=._- make a device's name", param_hint="--device")
+    if url is not None:
+        _require_web_address(url)
     token = token_file.read_text().strip() if token_file else os.environ.get("TIDZAM_TOKEN", "")
     shown = Captured()
+    heard = HeardLines()
 
     def note(captured: Captured) -> None:
         nonlocal shown
@@ -66,7 +70,8 @@ def capture(
 
     def tell(event: Any) -> None:
         if not as_json:
-            print_line(json.dumps(event))
+            for line in heard.lines(event):
+                print_line(line)
 
     try:
         with sigterm_like_ctrl_c(), Microphone(device, file) as microphone:
@@ -86,6 +91,19 @@ def _say_what_was_sent(sent: dict[str, Any], *, as_json: bool) -> None:
         print_json(sent)
     else:
         print_line(f"{sent['seconds']:.1f} s sent, {sent['dropped_frames']} frames dropped")
+
+
+def _require_web_address(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        is_ours = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_ours = False
+    if not is_ours:
+        raise click.BadParameter(
+            f"{url!r} is no address of a web process: write http://host:8080 or https://host",
+            param_hint="--url",
+        )
 
 
 def _own_address() -> str:

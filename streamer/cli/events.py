@@ -38,10 +38,14 @@ def events(
     """
     from streamer.analyzer.control import AnalyzerClient
     from streamer.analyzer.told import LOST, chosen
+    from streamer.cli.asking import told_what_comes, why_nothing_is_heard
+    from streamer.engine.control import ANALYZER
     from tidzam_platform.settings import load_settings
 
-    told = 0
-    with AnalyzerClient(load_settings().home) as client:
+    told, home = 0, load_settings().home
+    with told_what_comes(home, ANALYZER), AnalyzerClient(home) as client:
+        if why := why_nothing_is_heard(client.request("status")):
+            remarks.print(f"nothing is heard yet: {why}", style="yellow")
         for event in client.events():
             for one in chosen(event, what, channels, class_path):
                 is_lost = one["event"] == LOST

@@ -33,9 +33,10 @@ Examples:
 @click.argument("channel")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it to a file instead.")
 @click.option("--seconds", type=click.FloatRange(0.1), help="End after so long; a file needs it.")
+@click.option("--verbose", is_flag=True, help="Show what the player says of this machine's sound.")
 @json_option
 @sigterm_like_ctrl_c()
-def listen(channel: str, output: Path | None, seconds: float | None, as_json: bool) -> None:
+def listen(channel: str, output: Path | None, seconds: float | None, verbose: bool, as_json: bool) -> None:
     """Listen to CHANNEL (<source>:out_<n>) as the mixer gives it, through Icecast.
 
     A file keeps what was heard also where the stream or Ctrl-C ends it early; how much that is is told, and then the
@@ -43,6 +44,11 @@ def listen(channel: str, output: Path | None, seconds: float | None, as_json: bo
     """
     if output is not None and seconds is None:
         raise click.UsageError("say how long with --seconds")
+    if output is not None and not output.parent.is_dir():
+        raise click.BadParameter(
+            f"there is no folder {output.parent}: make it first (mkdir -p), or write elsewhere",
+            param_hint="--output",
+        )
     there = ask_engine("channels.list")["channels"]
     names = [str(one["channel"]) for one in there]
     mounts = _mounts(channel, there, names)
@@ -51,7 +57,7 @@ def listen(channel: str, output: Path | None, seconds: float | None, as_json: bo
     elif as_json:
         print_json({"channel": channel, "mounts": mounts})
     else:
-        _play(channel, mounts[0], names, seconds)
+        _play(channel, mounts[0], names, seconds, verbose=verbose)
 
 
 def _mounts(channel: str, there: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
@@ -64,7 +70,7 @@ def _mounts(channel: str, there: Sequence[dict[str, Any]], names: Sequence[str])
     return mounts
 
 
-def _play(channel: str, mount: str, names: Sequence[str], seconds: float | None) -> None:
+def _play(channel: str, mount: str, names: Sequence[str], seconds: float | None, *, verbose: bool) -> None:
     player = shutil.which("mpv")
     if player is None:
         raise MissingSystemPartError(
@@ -73,11 +79,19 @@ def _play(channel: str, mount: str, names: Sequence[str], seconds: float | None)
     remarks.print(f"{channel}: {mount}; Ctrl-C ends")
     end = () if seconds is None else (f"--length={seconds}",)
     no_proxy = {**os.environ, "no_proxy": "*"}  # Icecast is on this machine
-    played = subprocess.run([player, *_MPV_OPTIONS, *end, "--", mount], env=no_proxy, check=False)
+    played = subprocess.run(
+        [player, *_MPV_OPTIONS, *end, "--", mount],
+        env=no_proxy,
+        stderr=None
+        if verbose
+        else subprocess.DEVNULL,  # each sound system that is not there complains at length
+        check=False,
+    )
     if played.returncode:
         open_mount(mount, names).close()  # says so where that is the reason
         raise SourceError(
             f"mpv could not play {mount}: is there a sound card? Open the address in a browser instead"
+            + ("" if verbose else "; --verbose shows what mpv says")
         )
 
 

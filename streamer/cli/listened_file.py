@@ -12,7 +12,7 @@ from streamer.cli.mounts import SILENT_S
 from tidzam_platform.audio.ffmpeg import Child
 from tidzam_platform.audio.probing import probe
 from tidzam_platform.errors import DecodingError, EmptyAudioError, FetchError
-from tidzam_platform.files import whole_file
+from tidzam_platform.files import remove_empty_partial_folder, whole_file
 
 _READ_BYTES: Final = 1 << 14
 _SHORT_S: Final = 0.1  # two packets of the longest kind: who has asked for 60 s need not be told of 59.96 s
@@ -61,6 +61,8 @@ def write_listened(stream: HTTPResponse, output: Path, seconds: float) -> Listen
             raise interrupt from error
         because = "; ".join(filter(None, [source.why_ended, str(error)]))
         raise FetchError(f"nothing could be written to {output}: {because}") from error
+    finally:
+        remove_empty_partial_folder(output.parent)
     if interrupt is not None:
         return ListenedFile(heard_s, size_bytes, "it was interrupted", interrupt)
     if heard_s > seconds - _SHORT_S:

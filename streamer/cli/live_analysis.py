@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +64,7 @@ class Display:
         scores: dict[str, float],
         new: NDArray[np.float32],
         rate_hz: int,
+        place: Mapping[str, Any],
     ) -> None:
         """One window of a channel.
 
@@ -74,12 +75,13 @@ class Display:
             scores: of every class.
             new: float32 ``[frames]``, its samples that were in no window before.
             rate_hz: of the samples.
+            place: where it began, as JSON says it.
         """
         changed = self._last.get(channel) is None or self._last[channel].class_path != answer.class_path
         self._last[channel] = answer
         if self.as_json:
             told = {path: round(score, _DIGITS) for path, score in scores.items()}
-            print_json({"channel": channel, "time": when, "result": answer.class_path, "outputs": told})
+            print_json({"channel": channel, **place, "result": answer.class_path, "outputs": told})
         elif self._picture is not None:
             self._views.setdefault(channel, SpectrogramView(rate_hz)).add(new)
             first = next(iter(self._views))
@@ -170,13 +172,15 @@ def hear_channels(
                     results = decide(moment.keys, model.predict(moment.audio))
                     for key, audio, result in zip(moment.keys, moment.audio, results, strict=True):
                         new = audio[-description.hop_frames :]
+                        utc = format_utc(key.start)
                         display.window(
                             key.channel,
-                            format_utc(key.start),
+                            utc,
                             result.answer,
                             _scores(result),
                             new,
                             description.rate_hz,
+                            {"time": utc},
                         )
                         clips.hear(result)
         finally:
@@ -229,6 +233,7 @@ def _hear_file(
 ) -> None:
     from streamer.analyzer.windows import WindowKey
     from tidzam_platform.audio import cut_windows, decode_blocks, holes_in_frames, probe
+    from tidzam_platform.clock import format_utc
 
     info = probe(path)
     rate_hz, hop_frames = description.rate_hz, description.hop_frames
@@ -248,13 +253,16 @@ def _hear_file(
                 WindowKey(run, number, window.start_frame, ends_s)
                 for number in range(1, len(window.samples) + 1)
             ]
-            when = f"{path.name} {window.start_frame / rate_hz:.2f} s"
+            start_s = window.start_frame / rate_hz
+            when = f"{path.name} {start_s:.2f} s"
+            utc = format_utc(keys[0].start) if run.anchor_utc_ns else None  # 1970: the file has no time
+            place = {"file": str(path), "seconds": round(start_s, _DIGITS), "time": utc}
             for samples, result in zip(
                 window.samples, decide(keys, model.predict_windows([window])), strict=True
             ):
                 if channel in (None, result.key.number):
-                    shown_as, new = f"{path.stem}:out_{result.key.number}", samples[-hop_frames:]
-                    display.window(shown_as, when, result.answer, _scores(result), new, rate_hz)
+                    name, new = result.key.channel, samples[-hop_frames:]
+                    display.window(name, when, result.answer, _scores(result), new, rate_hz, place)
                     clips.hear(result)
             clips.settle(ends_s)
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from streamer.cli.asking import ask_engine, ask_engine_patiently
+from streamer.cli.source_words import described, origin_of
 from streamer.engine.sources.beginning import failure_to_begin, is_for_good
 from tidzam_platform.cli.output import json_option, print_json, print_line, print_table, remarks
 from tidzam_platform.settings import load_settings
@@ -36,13 +37,18 @@ Examples:
   ./tidzam source add pond https://example.org/30.ogg --channels 0,3 --zone Europe/Paris
   ./tidzam source add yard --device alsa:hw:1,0
   ./tidzam source add then --database pond --date 2026-04-01-05-00-00 --temporary
-  ./tidzam source add film --file recordings/film.wav --temporary
+  ./tidzam source add film --file recordings/film.wav --temporary     sources.file_folders must name recordings
   ./tidzam source add pond https://example.org/pond.ogg --no-wait     for scripts: do not wait until it begins
 """
 )
 @click.argument("name")
 @click.argument("url", required=False)
-@click.option("--file", "path", type=click.Path(path_type=Path), help="Play a file instead of a URL.")
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(path_type=Path),
+    help="Play a file of the archive or of a folder in sources.file_folders, instead of a URL.",
+)
 @click.option("--device", help="Hear a sound card (alsa:hw:1,0) or ports of JACK (jack:system).")
 @click.option("--database", help="Play recordings of the archive that have this name.")
 @click.option("--date", help="From when on: YYYY-MM-DD-HH-MM-SS in --zone, or ISO 8601.")
@@ -156,7 +162,7 @@ def list_(as_json: bool) -> None:
                 one["state_since"],
                 len(one["channels"]),
                 "yes" if one["record"] else "",
-                one.get("url") or "",
+                origin_of(one),
                 one.get("reason") or "",
             ]
             for one in answer["sources"]
@@ -178,9 +184,7 @@ def show(name: str, as_json: bool) -> None:
     if as_json:
         print_json(status)
         return
-    for key, value in status.items():
-        if key != "history":
-            print_line(f"{key}: {value}")
+    print_table(f"source {name}", ["what", ""], described(status))
     print_table(
         "changes",
         ["when", "from", "to", "reason"],

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from streamer.cli.asking import ask_engine
+from streamer.cli.asking import ask_engine, why_nothing_is_heard
+from streamer.engine.control import AnalyzerClient
 from tidzam_platform.cli.output import json_option, print_json, print_line, print_table
+from tidzam_platform.errors import TidzamError
+from tidzam_platform.settings import load_settings
+
+_ANALYZER_S: Final = 3.0
 
 
 @click.command(
@@ -22,17 +27,28 @@ Examples:
 def status(as_json: bool) -> None:
     """Show each channel: since when it sounds or is silent, and why; how loud it is and what the mixer does to it.
 
-    Sources that have no channels yet, because they wait, failed or could not be started, follow with the reason.
+    Sources that have no channels yet, because they wait, failed or could not be started, follow with the reason. Where
+    the analyzer says that nothing is heard, e.g. because there is no generation yet, that is told too.
     """
     engine, channels = ask_engine("status"), ask_engine("channels.list")["channels"]
     without_channels = [one for one in ask_engine("sources.list")["sources"] if not one["channels"]]
+    nothing_heard = _why_nothing_is_heard()
     if as_json:
-        print_json({"engine": engine, "channels": channels, "without_channels": without_channels})
+        print_json(
+            {
+                "engine": engine,
+                "channels": channels,
+                "without_channels": without_channels,
+                "nothing_heard": nothing_heard,
+            }
+        )
         return
     print_line(
         f"engine (process {engine['pid']}) since {engine['since']}: {engine['sources']} source(s), "
         f"{engine['channels']} channel(s)"
     )
+    if nothing_heard:
+        print_line(f"nothing is heard: {nothing_heard}")
     print_table(
         "channels",
         ["channel", "", "since", "why", "peak dBFS", "RMS dBFS", "mixer"],
@@ -63,6 +79,15 @@ def status(as_json: bool) -> None:
                 for one in without_channels
             ],
         )
+
+
+def _why_nothing_is_heard() -> str:
+    """What the analyzer says of it; empty where none answers: one need not run to listen and to record."""
+    try:
+        with AnalyzerClient(load_settings().home, timeout_s=_ANALYZER_S) as client:
+            return why_nothing_is_heard(client.request("status"))
+    except TidzamError:
+        return ""
 
 
 def _level(dbfs: float | None) -> str:

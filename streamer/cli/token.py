@@ -16,6 +16,7 @@ from tidzam_platform.home import make_home_folder
 from tidzam_platform.settings import load_settings
 
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,4})(h|d|w)")
+_LIKE_DURATION: Final = re.compile(r"[-+]?[0-9.]+ ?[a-zA-Z]*")
 _UNITS: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
@@ -28,6 +29,12 @@ class _Expiry(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         match = _DURATION.fullmatch(value)
+        if match is None and _LIKE_DURATION.fullmatch(value):
+            self.fail(
+                f"{value!r} is not a time to come: a whole number from 1 to 99999 and h, d or w, such as 12h, 30d, 8w",
+                param,
+                ctx,
+            )
         try:
             return parse_utc(value) if match is None else utc_now() + int(match[1]) * _UNITS[match[2]]
         except TidzamError as error:

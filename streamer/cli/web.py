@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from tidzam_platform.cli.output import json_option
+from tidzam_platform.operations.ports import require_free
+from tidzam_platform.settings import load_settings
 
 
 @click.command(
@@ -24,6 +26,13 @@ def web(host: str | None, port: int | None, as_json: bool) -> None:
     Runs until Ctrl-C or SIGTERM; ./tidzam start runs it in the background, after the engine. With --json one line says
     the address once it listens.
     """
+    settings = load_settings()
+    require_free(
+        settings.web.host if host is None else host,
+        settings.web.port if port is None else port,
+        "the web process",
+        "--port, or web.port",
+    )
     from streamer.web.process import serve_web
 
-    serve_web(host, port, as_json=as_json)
+    serve_web(host, port, as_json=as_json, settings=settings)

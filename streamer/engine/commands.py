@@ -16,6 +16,8 @@ from streamer.engine.channels import Channel
 from streamer.engine.control.server import Handler
 from streamer.engine.core import Engine
 from streamer.engine.metering import Sound
+from streamer.engine.sources.allowed_origin import require_allowed
+from streamer.engine.sources.specification import SourceSpecification
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.clock import format_utc
 from tidzam_platform.errors import SourceError
@@ -77,8 +79,15 @@ class _Commands:
         return self._shown(self._engine.sources.status(name))
 
     def add_source(
-        self, *, specification: dict[str, Any], keep: bool | None = None, owner: str = ""
+        self,
+        *,
+        specification: dict[str, Any],
+        keep: bool | None = None,
+        owner: str = "",
+        must_be_allowed: bool = False,
     ) -> dict[str, Any]:
+        if must_be_allowed:
+            require_allowed(SourceSpecification.parse(specification), self._engine.settings)
         return self._shown(self._engine.sources.add(specification, keep=keep, owner=owner))
 
     def wait_for_source(

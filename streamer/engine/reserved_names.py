@@ -7,4 +7,5 @@ from typing import Final
 ANALYZER: Final = "analyzer"
 LIVE_STREAMS: Final = "tidzam-livestreams"
 CONTROL: Final = "tidzam-control"
-RESERVED_NAMES: Final = frozenset({ANALYZER, LIVE_STREAMS, CONTROL, "system"})
+# "system" and "freewheel" are of JACK itself; the others are parts of Tidzam, also in logs and metrics.
+RESERVED_NAMES: Final = frozenset({ANALYZER, LIVE_STREAMS, CONTROL, "engine", "freewheel", "system"})

@@ -43,6 +43,7 @@ def add_source_views(views: Blueprint, core: WebCore) -> None:
             "sources.add",
             specification=for_engine(described),
             keep=described.is_permanent,
+            must_be_allowed=True,
         )
         return jsonify(_shown(added, caller)), 201
 

@@ -117,6 +117,15 @@ def test_an_export_that_fails_leaves_what_was_there(site: Home, tmp_path: Path) 
     assert [entry.name for entry in tmp_path.iterdir() if "partial" in entry.name] == []
 
 
+def test_a_file_that_cannot_be_written_is_told_by_the_name_that_was_given(site: Home, tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "labels.txt"
+    wrong = run(detections, "export", "--output", path)
+    assert wrong.exit_code == 2
+    assert str(path) in wrong.output
+    assert "no folder" in wrong.output
+    assert "partial" not in wrong.output
+
+
 def test_a_recordings_labels_count_from_its_start(site: Home) -> None:
     shown = run(detections, "export", "--format", "audacity", "--recording", NIGHT, "--number", 2)
     assert shown.stdout.splitlines()[0] == "1.000000\t2.500000\train"

@@ -75,3 +75,33 @@ def test_a_file_that_is_not_there_by_a_name_that_is_not_utf_8_is_told(tmp_path: 
     assert answer.returncode == 2
     assert "Traceback" not in answer.stderr
     assert "\\udcff[/x]" in answer.stdout
+
+
+def test_who_only_asks_is_told_that_the_home_is_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    answer = run_here(["status"], tmp_path, env={"TIDZAM_HOME": str(file)})
+    assert_one_line(answer, 2, str(file), "a file stands there", "TIDZAM_HOME")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["token", "create", "--role", "listen", "--name", ""],
+        ["token", "create", "--role", "listen", "--name="],
+        ["detections", "export", "--output", ""],
+        ["detections", "list", "--class", "birds", "--class", " "],
+        ["bench", "live", "--out", ""],
+    ],
+)
+def test_an_empty_option_is_refused_and_changes_nothing(arguments: list[str], tmp_path: Path) -> None:
+    answer = run_here(arguments, tmp_path / "home")
+    assert answer.returncode == 2
+    assert not (tmp_path / "home" / "secrets").exists()
+    if arguments[0] != "bench":
+        assert "an empty value says nothing" in answer.stderr
+
+
+def test_a_default_may_be_empty(tmp_path: Path) -> None:
+    answer = run_here(["token", "create", "--role", "listen"], tmp_path / "home")
+    assert answer.returncode == 0, answer.stderr

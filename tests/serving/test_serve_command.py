@@ -14,6 +14,7 @@ from serving.repository import ModelRepository
 from tests.support.crash import run_cli
 from tests.support.model_server import ModelServerProcess
 from tests.support.tiny_model import some_audio
+from tidzam_platform.errors import ListenError
 
 _END_S = 5.0
 
@@ -62,7 +63,7 @@ def test_a_port_in_use_is_a_clear_error(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         finished = run_cli(["serve", "--port", port], tmp_path)
-    assert finished.returncode == 1
+    assert finished.returncode == ListenError.exit_code
     assert f"cannot listen on 127.0.0.1:{port}: the port is in use" in finished.stderr
     assert "Traceback" not in finished.stderr
 

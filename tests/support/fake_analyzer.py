@@ -29,13 +29,15 @@ class FakeAnalyzer:
     Attributes:
         classes: of the generation in service.
         events: what it tells.
+        status: how it says that it stands.
     """
 
     def __init__(self, home: Path) -> None:
         self.classes = list(CLASSES)
         self.events = EventHub()
+        self.status: dict[str, Any] = {"pid": 1}
         handlers: dict[str, Callable[..., dict[str, Any]]] = {
-            "status": lambda: {"pid": 1},
+            "status": lambda: self.status,
             "counts": lambda: {
                 "hearing_windows_total": {"marsh:out_1": 5},
                 "asking_spooled_windows": 3,

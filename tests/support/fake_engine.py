@@ -141,7 +141,13 @@ class FakeEngine:
             "specification": source["specification"],
         }
 
-    def _add(self, specification: dict[str, Any], keep: bool, owner: str | None = None) -> dict[str, Any]:
+    def _add(
+        self,
+        specification: dict[str, Any],
+        keep: bool,
+        owner: str | None = None,
+        must_be_allowed: bool = False,  # noqa: ARG002 - all is
+    ) -> dict[str, Any]:
         name = specification["name"]
         if name == "full":
             raise SourceError("there are 200 sources, which is the limit")

@@ -103,13 +103,14 @@ class RayCluster:
 
     Attributes:
         address: of the head.
+        client_address: of its client server, for who is no node.
         python: that has Ray; the command line is to be run by it.
         nodes: the first one is the head.
     """
 
     def __init__(self, python: Path, folder: Path, variables: Mapping[str, str]) -> None:
         self.python, self._folder = python, folder
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address, self.client_address = f"127.0.0.1:{free_port()}", f"ray://127.0.0.1:{free_port()}"
         self.nodes: list[RayNode] = []
         self._variables = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TIDZAM_"))},
@@ -120,10 +121,11 @@ class RayCluster:
 
     def start(self, count: int) -> None:
         """Start ``count`` nodes, one after the other."""
+        port, client_port = (one.rpartition(":")[2] for one in (self.address, self.client_address))
+        head = [f"--port={port}", f"--ray-client-server-port={client_port}", f"--temp-dir={self._folder}"]
         for index in range(count):
-            port = self.address.rpartition(":")[2]
             joins = (
-                ["--head", f"--port={port}", f"--temp-dir={self._folder}", "--include-dashboard=false"]
+                ["--head", *head, "--include-dashboard=false"]
                 if index == 0
                 else [f"--address={self.address}"]
             )
@@ -146,7 +148,7 @@ class RayCluster:
 def running_ray_cluster(count: int, variables: Mapping[str, str] | None = None) -> Iterator[RayCluster]:
     """A cluster of ``count`` nodes with ``variables`` in their environment."""
     python = require_ray()
-    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # noqa: S108 - sockets in it have short names
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # sockets in it need short names
     cluster = RayCluster(python, folder, variables or {})
     try:
         cluster.start(count)

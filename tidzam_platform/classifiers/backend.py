@@ -6,8 +6,11 @@ import contextlib
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
+
+_SILENCE: Final = threading.RLock()
 
 
 def load_keras() -> Any:
@@ -35,7 +38,15 @@ def load_tensorflow(*, start_devices: bool = True) -> Any:
 
 @contextlib.contextmanager
 def silent_stderr() -> Iterator[None]:
-    """Hold back what C++ libraries write to file descriptor 2; let it out if the block fails."""
+    """Hold back what C++ libraries write to file descriptor 2; let it out if the block fails.
+
+    One thread at a time: the descriptor is the whole process's.
+    """
+    with _SILENCE:
+        yield from _held_back()
+
+
+def _held_back() -> Iterator[None]:
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)

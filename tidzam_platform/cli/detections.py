@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
@@ -266,12 +266,16 @@ def diff(
 
 def _write_file(output: Path, pieces: Iterator[str]) -> int:
     """Write the file whole or not at all; returns its length in bytes. What is no file (a pipe) is written as it is."""
+    if not output.parent.is_dir():
+        raise click.UsageError(
+            f"--output {output}: there is no folder {output.parent}; make it first, or write elsewhere"
+        )
     target = (
         output if output.exists() and not output.is_file() else output.with_name(f".{output.name}.partial")
     )
     written = 0
     try:
-        with target.open("wb") as handle:
+        with _opened(target, output) as handle:
             for piece in pieces:
                 written += handle.write(piece.encode())
         if target != output:
@@ -280,3 +284,16 @@ def _write_file(output: Path, pieces: Iterator[str]) -> int:
         if target != output:
             target.unlink(missing_ok=True)
     return written
+
+
+def _opened(target: Path, output: Path) -> BinaryIO:
+    """Open it for writing; what the system refuses is said of the name that the user gave."""
+    try:
+        return target.open("wb")
+    except PermissionError as error:
+        raise click.UsageError(
+            f"--output {output}: the folder {output.parent} or the file may not be written to; give yourself the right "
+            "to it, or write elsewhere"
+        ) from error
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(output)) from error

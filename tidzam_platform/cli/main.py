@@ -13,6 +13,7 @@ import click
 
 from tidzam_platform import __version__
 from tidzam_platform.cli import help_page
+from tidzam_platform.cli.empty_options import refuse_empty_options
 from tidzam_platform.cli.output import shown
 from tidzam_platform.errors import TidzamError
 from tidzam_platform.operations.termination import Terminated
@@ -55,6 +56,7 @@ class _Commands(click.Group):
         for point in entry_points(group=COMMANDS_GROUP, name=cmd_name):
             command = point.load()
             assert isinstance(command, click.Command)  # noqa: S101 - a wrong entry point is our own mistake
+            refuse_empty_options(command)
             return command
         return None
 

@@ -36,10 +36,10 @@ Examples:
 def start(ctx: click.Context, processes: tuple[str, ...], foreground: bool, as_json: bool) -> None:
     """Start PROCESSes (all if none is given) and what they need, and wait until each is ready.
 
-    The processes are model-server, engine, web and dagster. They run in the background, are started again when they
-    die, and write their logs into logs/ in the data folder. What runs already is left alone, unless its settings
-    changed: then it is started again. Exit code 0 when all are ready, 1 otherwise; Ctrl-C ends the wait and nothing
-    else.
+    The processes are model-server, engine, analyzer, web and dagster. They run in the background, are started again
+    when they die, and write their logs into logs/ in the data folder. What runs already is left alone, unless its
+    settings changed: then it is started again. Exit code 0 when all are ready, 1 otherwise; Ctrl-C ends the wait and
+    nothing else.
     """
     supervision = supervised()
     if foreground:

@@ -47,7 +47,9 @@ Examples:
 )
 @click.option("--rate", help="Share that is kept, 0 to 1, or auto: rare classes more. [default: 1]")
 @click.option("--at-least", type=int, help="With auto: clips of a class that are kept before it weighs.")
-@click.option("--length", "length_s", type=float, help="Of a clip, 0.5 to 60 s. [default: 3]")
+@click.option(
+    "--length", "length_s", type=click.FloatRange(0.5, 60), help="Of a clip, 0.5 to 60 s. [default: 3]"
+)
 @click.option("--object-filter", is_flag=True, help="Skip sounds that are cut by the clip's ends.")
 @click.option("--destination", help="Name for people to find its clips. [default: unchecked]")
 @click.option("--times", multiple=True, help="When it holds: 22:00-04:00.")
@@ -75,14 +77,16 @@ def add(
     """Add a rule; a running analyzer follows it within seconds. docs/clips.md explains each part."""
     from tidzam_platform.clips.preroll import require_preroll
     from tidzam_platform.clips.rules import RecorderRuleSpec
-    from tidzam_platform.clips.rules_store import add_rule
+    from tidzam_platform.clips.rules_store import add_rule, classes_not_known
     from tidzam_platform.home import Home
 
+    _refuse_empty(channels=channels, classes=classes, times=times, days=days, zone=zone, **given)
     schedule = {"times": _joined(times), "days": _joined(days), "zone": zone}
     schedule = {name: value for name, value in schedule.items() if value}
     spec = RecorderRuleSpec.parse(
         {
-            **{name: value for name, value in given.items() if value not in (None, False)},
+            # 0 is said, and judged; a flag that is not given says nothing.
+            **{name: value for name, value in given.items() if value is not None and value is not False},
             "channels": _joined(channels),
             "classes": _joined(classes),
             "schedule": schedule or None,
@@ -90,11 +94,18 @@ def add(
     )
     home = Home.open()
     require_preroll(spec, home.settings.clips.preroll_mb)
+    strange = classes_not_known(home.catalog, spec)
     made = add_rule(home.catalog, spec, by)
     if as_json:
-        print_json(made.as_dict())
+        print_json({**made.as_dict(), "unknown_classes": strange})
     else:
         print_line(f"rule {made.id}: {_said(made)}")
+    for path in strange:
+        remarks.print(
+            f"no generation and no label knows the class {path!r}: rule {made.id} waits for it; was another one meant? "
+            "./tidzam taxonomy list shows those that are known",
+            style="yellow",
+        )
 
 
 @rule.command(
@@ -160,6 +171,15 @@ def remove(rule_id: int, as_json: bool) -> None:
         print_json(removed.as_dict())
     else:
         print_line(f"rule {removed.id} keeps nothing any more: {_said(removed)}")
+
+
+def _refuse_empty(**given: Any) -> None:
+    """An option without anything in it means everything nowhere: what a script left empty must not keep all sounds."""
+    for name, value in given.items():
+        words = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(word, str) and not word.strip(" ,") for word in words):
+            option = name.replace("_", "-")
+            raise click.BadParameter("it is empty: say something, or leave it out", param_hint=f"--{option}")
 
 
 def _joined(words: tuple[str, ...]) -> str:

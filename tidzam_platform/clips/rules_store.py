@@ -18,10 +18,11 @@ from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Clip, RecorderRule
 from tidzam_platform.clips.reading_rules import UnreadableRule, read_specification
 from tidzam_platform.clips.renamed_classes import by_all_names, other_names
-from tidzam_platform.clips.rules import RecorderRuleSpec
+from tidzam_platform.clips.rules import EVERYTHING, RecorderRuleSpec
 from tidzam_platform.clock import format_utc, utc_now
-from tidzam_platform.datasets.taxonomy_changes import taxonomy_of
+from tidzam_platform.datasets.taxonomy_changes import known_classes, taxonomy_of
 from tidzam_platform.errors import RuleError
+from tidzam_platform.labels.class_paths import NO_SIGNAL, UNKNOWN
 
 MAX_RULES: Final = 200  # that stand at a time
 _MAX_NAME: Final = 255
@@ -74,6 +75,19 @@ def add_rule(catalog: Catalog, spec: RecorderRuleSpec, made_by: str) -> StoredRu
     """
     (added,) = replace_rules(catalog, (), (spec,), made_by)
     return added
+
+
+def classes_not_known(catalog: Catalog, spec: RecorderRuleSpec) -> list[str]:
+    """Classes of a rule that stand in no label and that no generation answers, by any name; in the rule's order.
+
+    They may come to be: that is no error, but often a slip of the pen.
+    """
+    with catalog.reading() as session:
+        taxonomy = taxonomy_of(session)
+        known = {EVERYTHING, UNKNOWN, NO_SIGNAL, *known_classes(session, taxonomy)}
+    return [
+        path for path in spec.classes if path not in known and not known.intersection(taxonomy.targets(path))
+    ]
 
 
 def replace_rules(

@@ -16,7 +16,7 @@ from tidzam_platform.operations import stamp
 from tidzam_platform.operations.set_up import set_up
 
 EXTRAS: Final = {
-    "cluster": "Ray, for reprocessing and Dagster's runs on many machines",
+    "cluster": "Ray, for reprocessing and Dagster's runs on many machines; Dagster on PostgreSQL",
     "gpu": "NVIDIA's libraries, for training on its GPUs with TensorFlow",
     "jax": "JAX, for training with KERAS_BACKEND=jax",
 }

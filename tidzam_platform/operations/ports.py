@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+import time
 from pathlib import Path
 from typing import Final
 
-from tidzam_platform.errors import ProcessError
+from tidzam_platform.errors import ListenError
 
 _LISTEN: Final = "0A"  # TCP_LISTEN in /proc/net/tcp, see proc(5)
+_RELEASE_S: Final = 3.0  # children of one that was killed hold its port a moment longer
+_POLL_S: Final = 0.1
 _SOCKET_TABLES: Final = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 
 
@@ -18,7 +21,7 @@ def free_port(host: str = "127.0.0.1") -> int:
     """A TCP port that nobody listens on now.
 
     Raises:
-        ProcessError: ``host`` is no address of this machine.
+        ListenError: ``host`` is no address of this machine.
     """
     port = _bind(host, 0)
     assert port is not None  # noqa: S101 - the kernel chose it
@@ -29,13 +32,38 @@ def is_free(host: str, port: int) -> bool:
     """Whether nobody listens on ``port`` now.
 
     Raises:
-        ProcessError: ``host`` is no address of this machine, or the port is not ours to take.
+        ListenError: ``host`` is no address of this machine, or the port is not ours to take.
     """
     return _bind(host, port) is not None
 
 
+def require_free(host: str, port: int, who: str, mend: str) -> None:
+    """Look whether ``who`` will be able to listen there, before it spends seconds on imports; 0 is always free.
+
+    One that ends just now is waited for, 3 s at most. So a process that cannot have its port has run longer than those
+    that Supervisor tries again at once (``supervision.configuration``), and its exit code decides.
+
+    Args:
+        host: an address of this machine, or a name of one.
+        port: 0 to 65535.
+        who: wants to listen, for the message.
+        mend: the option or setting that names another port, for the message.
+
+    Raises:
+        ListenError: the port is in use, or the address is not of this machine.
+    """
+    end_s = time.monotonic() + _RELEASE_S
+    while port and not is_free(host, port):
+        if time.monotonic() > end_s:
+            raise ListenError(
+                f"{who} cannot listen on {join_address(host, port)}: the port is in use; stop what uses it, or "
+                f"choose another with {mend}"
+            )
+        time.sleep(_POLL_S)
+
+
 def choose_port(host: str, preferred: int) -> int:
-    """``preferred`` if nobody listens on it, else a free one; ProcessError as ``is_free``."""
+    """``preferred`` if nobody listens on it, else a free one; ListenError as ``is_free``."""
     return _bind(host, preferred) or free_port(host)
 
 
@@ -76,7 +104,7 @@ def _bind(host: str, port: int) -> int | None:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return None
-        raise ProcessError(
+        raise ListenError(
             f"{join_address(host, port)} cannot be listened on: {error.strerror}; choose another host or port"
         ) from error
 

@@ -1,4 +1,4 @@
-"""Environments that only tests use, made beside ``.venv``: their packages do not go with ours, or are asked for rarely."""
+"""Environments that only tests use, made beside ``.venv``: their packages do not go with ours, or are rarely needed."""
 
 from __future__ import annotations
 

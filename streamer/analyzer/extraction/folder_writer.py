@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import queue
 import threading
@@ -18,7 +17,7 @@ from tidzam_platform.clips.flac import read_flac_head
 from tidzam_platform.clips.metadata import ClipMetadata
 from tidzam_platform.clips.recording_clips import clip_bytes
 from tidzam_platform.errors import DecodingError
-from tidzam_platform.files import PARTIAL_FOLDER, write_whole
+from tidzam_platform.files import remove_empty_partial_folder, write_whole
 
 MAX_QUEUED: Final = 32  # clips
 _STOP_S: Final = 30.0
@@ -39,7 +38,8 @@ class WrittenClip:
 class FolderWriter:
     """A thread that writes each clip to ``<folder>/<destination>/<class>_<channel>_<start>.flac``.
 
-    No file is overwritten: one of the same name with other content gets company. Started and stopped once.
+    No file is overwritten: one of the same name with other sound gets company. The same stretch of a channel is written
+    once, whichever rules and windows it was cut for, also where it lay there before. Started and stopped once.
 
     Args:
         folder: where to; it is made.
@@ -66,8 +66,7 @@ class FolderWriter:
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join(_STOP_S)
-        with contextlib.suppress(OSError):  # it holds what somebody else writes, or was never made
-            (self._folder / PARTIAL_FOLDER).rmdir()
+        remove_empty_partial_folder(self._folder)
 
     @property
     def accepts(self) -> bool:
@@ -113,11 +112,12 @@ class FolderWriter:
         about, data = job.metadata, clip_bytes(job.samples, job.metadata)
         folder = self._folder / about.destination
         folder.mkdir(exist_ok=True)
-        path = folder / f"{name_of(about)}.flac"
-        if path.exists() and path.read_bytes() != data:
-            path = path.with_stem(f"{path.stem}_{hashlib.sha256(data).hexdigest()[:8]}")
-        is_new = not path.exists()
+        known = _same_stretch(folder, about, data)
+        path = known or folder / f"{name_of(about)}.flac"
+        is_new = known is None
         if is_new:
+            if path.exists():
+                path = path.with_stem(f"{path.stem}_{hashlib.sha256(data).hexdigest()[:8]}")
             write_whole(path, data, self._folder)
             self._ledger.record(about.class_path, about.rule_id)
         else:
@@ -127,9 +127,29 @@ class FolderWriter:
 
 def name_of(about: ClipMetadata) -> str:
     """Name of a clip's file without its ending: ``birds-robin_marsh-out_1_2026-04-01T12-00-00.500Z``."""
+    return f"{about.class_path[:_CLASS_LETTERS]}_{_stretch_name(about)}"
+
+
+def _stretch_name(about: ClipMetadata) -> str:
     start, channel = about.start, about.channel.replace(":", "-")
-    moment = f"{start:%Y-%m-%dT%H-%M-%S}.{start.microsecond // 1000:03d}Z"
-    return f"{about.class_path[:_CLASS_LETTERS]}_{channel}_{moment}"
+    return f"{channel}_{start:%Y-%m-%dT%H-%M-%S}.{start.microsecond // 1000:03d}Z"
+
+
+def _same_stretch(folder: Path, about: ClipMetadata, data: bytes) -> Path | None:
+    """The file that holds the same frames of the same channel already, of any class and rule."""
+    head = read_flac_head(data)
+    for path in sorted(folder.glob(f"*_{_stretch_name(about)}*.flac")):
+        try:
+            with path.open("rb") as handle:
+                other = read_flac_head(handle.read(_HEAD_BYTES))
+            there = ClipMetadata.from_comments(other.comments)
+        except DecodingError:  # of another origin
+            continue
+        if (there.channel, there.start_utc_ns) == (about.channel, about.start_utc_ns) and (
+            (other.frames, other.md5) == (head.frames, head.md5)
+        ):
+            return path
+    return None
 
 
 def count_clips(folder: Path) -> Counter[str]:

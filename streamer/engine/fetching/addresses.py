@@ -26,7 +26,10 @@ Resolver = Callable[[str], Sequence[str]]
 # Look-ups that the system has not answered yet, each a thread: it takes no deadline.
 _MAX_LOOKUPS: Final = 64
 _lookups = threading.BoundedSemaphore(_MAX_LOOKUPS)
-_MEND: Final = "sources.private_addresses or sources.allowed_hosts allow it"
+_MEND: Final = (
+    "sources.private_addresses or sources.allowed_hosts allow it (private_addresses = true below [sources] in "
+    "tidzam.toml, or TIDZAM_SOURCES__PRIVATE_ADDRESSES=true; then ./tidzam restart engine)"
+)
 
 _NEVER_V4: Final = (
     ("unspecified", IPv4Network("0.0.0.0/32")),

@@ -2,7 +2,8 @@
 
 So eight servers of different homes that were killed would keep JACK from ever starting again on a machine; and a
 killed one whose process number is somebody else's by now would keep its own home from it. Here the places of dead
-servers of ours are freed, under JACK's own lock. Layout: ``jack_shm_header_t`` of jack2, common/shm.h.
+servers of ours are freed, under JACK's own lock, and the files that they left are removed. Layout:
+``jack_shm_header_t`` of jack2, common/shm.h.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ import contextlib
 import ctypes
 import mmap
 import os
+import re
 import struct
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from tidzam_platform.errors import AudioGraphError
 
 SERVER_PREFIX: Final = "tidzam-"
+_HOME_SERVER: Final = rf"{SERVER_PREFIX}[0-9a-f]{{8}}"  # as jackd.server_name names that of a home
 _SHARED: Final = Path("/dev/shm")  # noqa: S108 - where JACK keeps it, as shm_open(3) does
 _REGISTRY: Final = _SHARED / "jack-shm-registry"
 _HEAD: Final = struct.Struct(
@@ -71,6 +75,34 @@ def remove_files_of(server: str) -> None:
     for pattern in (f"jack_sem.{user}_{server}_*", f"jack_{server}_{user}_[0-9]*"):
         for path in _SHARED.glob(pattern):
             path.unlink(missing_ok=True)
+
+
+def remove_files_of_dead_servers() -> list[str]:
+    """Remove what servers of homes left in shared memory that are no more; returns their names.
+
+    The first start of an engine after a crash does it for all homes: a home that is never used again would else keep a
+    file for each of its clients there until the machine is started anew.
+    """
+    user = os.getuid()
+    names = re.compile(rf"jack_sem\.{user}_({_HOME_SERVER})_.+|jack_({_HOME_SERVER})_{user}_[0-9]+")
+    left = {match[1] or match[2] for path in _SHARED.glob("jack_*") if (match := names.fullmatch(path.name))}
+    # Asked after the look: a server that begins later has no file in it.
+    dead = sorted(left - _living_servers()) if left else []
+    for server in dead:
+        remove_files_of(server)
+    return dead
+
+
+def _living_servers() -> set[str]:
+    """Names that processes of jackd were given. One that just begins has its name before it has any file."""
+    living: set[str] = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        if not _is_jackd(int(process.name)):
+            continue
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            living.update(name for option, name in pairwise(words) if option in ("--name", "-n"))
+    return living
 
 
 def _is_jackd(pid: int) -> bool:

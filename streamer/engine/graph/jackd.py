@@ -11,7 +11,12 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Final, Self
 
-from streamer.engine.graph.jack_registry import SERVER_PREFIX, forget_dead_servers, remove_files_of
+from streamer.engine.graph.jack_registry import (
+    SERVER_PREFIX,
+    forget_dead_servers,
+    remove_files_of,
+    remove_files_of_dead_servers,
+)
 from streamer.engine.rings import ENGINE_RATE_HZ
 from tidzam_platform.audio.children import spawn
 from tidzam_platform.errors import MissingSystemPartError, ProcessError
@@ -47,6 +52,7 @@ class Jackd:
         self.command = jackd_command(server, settings, period_frames or settings.period_frames)
         forget_dead_servers()
         remove_files_of(server)
+        remove_files_of_dead_servers()
         self._process = spawn(
             self.command,
             stdin=subprocess.DEVNULL,

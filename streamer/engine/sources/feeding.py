@@ -51,7 +51,7 @@ class UrlFeed:
 
 
 def _opened(attempt: Attempt, cancellation: Cancellation) -> ByteStream:
-    """The stream at the source's URL, when its server has answered and few enough others are starting."""
+    """The stream at the source's URL, when its server has answered and fewer others are starting."""
     assert attempt.specification.url is not None  # noqa: S101 - the manager chose this feed by it
     with contextlib.ExitStack() as opened:
         with attempt.asking():

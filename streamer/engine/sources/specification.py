@@ -97,7 +97,10 @@ class SourceSpecification(BaseModel):
     def _valid_name(cls, name: str) -> str:
         _require_source_name(name)
         if name in RESERVED_NAMES:
-            raise ValueError(f"{name!r} is a part of the engine itself: choose another name")
+            reserved = ", ".join(sorted(RESERVED_NAMES))
+            raise ValueError(
+                f"{name!r} is a part of the engine itself: choose another name (reserved are {reserved})"
+            )
         return name
 
     @field_validator("database")

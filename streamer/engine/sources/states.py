@@ -24,7 +24,7 @@ class SourceState(StrEnum):
     IDLE = "idle"
     """Described, and not yet begun."""
     WAITING = "waiting"
-    """Waits until few enough others are starting."""
+    """Waits until fewer other sources are starting."""
     STARTING = "starting"
     """Connects, or opens a file, and has given no sample yet."""
     PLAYING = "playing"

@@ -213,12 +213,12 @@ class SourceSupervisor:
 
     def _tried(self, reason: str) -> str | None:
         """Try to play it; the reason to start again, or None when it is over."""
-        self._machine.step(SourceState.WAITING, reason)
+        self._machine.step(SourceState.WAITING, f"{reason}; it waits until fewer other sources are starting")
         slot = self._context.slots.acquire(self._cancellation, self._backoff.failures)
         if slot is None:
             return None
         with released(slot):
-            self._machine.step(SourceState.STARTING, "few enough others are starting")
+            self._machine.step(SourceState.STARTING, "its turn to start has come")
             outcome = self._attempted(slot)
         return None if self._cancellation.is_cancelled else self._after(outcome)
 

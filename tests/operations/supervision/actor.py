@@ -66,10 +66,15 @@ def main() -> None:
     options.add_argument("--deaf", action="store_true")
     options.add_argument("--die", action="store_true")
     options.add_argument("--die-unless")
+    options.add_argument("--die-late", type=int, metavar="CODE", help="once Supervisor counts it as running")
     options.add_argument("--idle", action="store_true")
     given = options.parse_args()
     if given.die or (given.die_unless and not Path(given.die_unless).exists()):
         sys.exit("the licence is missing")
+    if given.die_late is not None:
+        print("somebody else has the port", flush=True)
+        time.sleep(2.5)
+        sys.exit(given.die_late)
     if given.deaf:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print("waiting for better times", flush=True)

@@ -10,11 +10,13 @@ import psutil
 import pytest
 
 from tests.operations.supervision.conftest import Site, by_name, gone
-from tidzam_platform.errors import BusyError, InvalidNameError, ProcessError, SettingsError
+from tests.support.waiting import wait_for
+from tidzam_platform.errors import BusyError, InvalidNameError, ListenError, ProcessError, SettingsError
 from tidzam_platform.files import exclusive
 from tidzam_platform.operations.supervision.configuration import CONFIGURATION, SOCKET
 from tidzam_platform.operations.supervision.probes import HttpProbe
 from tidzam_platform.operations.supervision.remote import SupervisorClient
+from tidzam_platform.operations.supervision.standing import what_comes_of
 from tidzam_platform.operations.supervision.supervision import Supervision
 from tidzam_platform.operations.supervision.table import ProcessDefinition, ProcessTable
 
@@ -130,6 +132,31 @@ def test_a_process_that_dies_is_told_with_its_log_and_what_needs_it_is_not_start
     assert any("the licence is missing" in line for line in site.said)
 
 
+def test_a_process_that_cannot_start_is_told_once_and_left_alone(site: Site) -> None:
+    site.actor("engine", "--die-late", str(ListenError.exit_code))
+    began_s = time.monotonic()
+    (report,) = site.supervision.start()
+    assert time.monotonic() - began_s < 20
+    assert (report.state, report.ok) == ("dead", False)
+    assert report.problem.startswith("it cannot start (exit code 6): somebody else has the port\n")
+    assert report.problem.count("somebody else has the port") == 1
+    log = site.log("engine")
+    info = SupervisorClient(site.settings.home / SOCKET).info("engine")
+    assert (info.state, info.is_given_up) == ("EXITED", True)
+    time.sleep(1.5)  # Supervisor looks once a second
+    assert site.log("engine") == log
+    assert what_comes_of(site.settings.home, "engine").startswith("it was given up")
+
+
+@pytest.mark.long
+def test_a_process_that_ends_again_and_again_though_not_at_once_is_given_up(site: Site) -> None:
+    site.actor("engine", "--die-late", "1", ready_s=60)
+    (report,) = site.supervision.start()
+    assert (report.state, report.ok) == ("dead", False)
+    assert report.problem.count("somebody else has the port") == 1
+    wait_for(lambda: site.supervision.running() == (), "it is not started again")
+
+
 def test_a_process_that_never_becomes_ready_is_told_with_what_it_said(site: Site) -> None:
     site.actor("engine", "--idle", ready_s=2)
     began_s = time.monotonic()
@@ -207,7 +234,9 @@ def test_a_process_that_dies_later_is_started_again_without_anybody(site: Site) 
     while client.info("engine").state != "RUNNING":  # what dies sooner is tried with pauses
         assert time.monotonic() < end_s
         time.sleep(0.05)
+    assert what_comes_of(site.settings.home, "dagster") == ""
     psutil.Process(before.pid).kill()
+    assert what_comes_of(site.settings.home, "engine").startswith("it is being started again")
     while client.info("engine").pid in (0, before.pid):
         assert time.monotonic() < end_s
         time.sleep(0.05)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from serving.client import BreakerPolicy, BreakerState, ModelClient
+from serving.client.refusals import is_not_found
 from serving.local import LocalModel
 from serving.repository import ModelRepository
 from tests.serving.client.stopping import stopped
@@ -66,7 +67,7 @@ class Caller:
                 self.refused += retry_after_s is not None
                 pause_s = min(retry_after_s or 0.01, 0.1)
             except ModelServerError as error:
-                if "NOT_FOUND: Servable not found" in str(error):
+                if is_not_found(error):
                     self.not_loaded += 1  # a server that starts listens before it has loaded its model
                     pause_s = 0.05
                 else:

@@ -268,6 +268,17 @@ def test_a_server_that_was_never_there_opens_the_breaker_too():
         assert client.breaker_state() is BreakerState.OPEN
 
 
+def test_a_server_without_any_generation_is_told_as_such(scripted):
+    scripted.versions.clear()
+    with ModelClient(scripted.address, retry=QUICK) as client:
+        with pytest.raises(
+            ModelServerError, match=r"no generation to answer with: .*\./tidzam generation run"
+        ):
+            client.describe()
+        with pytest.raises(ModelServerError, match=r"NOT_FOUND: .*Specific\(tidzam, 9\)"):
+            client.describe(9)
+
+
 def _answers(client: ModelClient) -> bool:
     try:
         return client.predict(AUDIO, version=3).generation == 3

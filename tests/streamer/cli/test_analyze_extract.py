@@ -27,6 +27,7 @@ from tests.support.tiny_model import description
 from tidzam_platform.audio import Window, read_audio
 from tidzam_platform.clips import ClipMetadata
 from tidzam_platform.clips.flac import read_flac_head
+from tidzam_platform.clock import parse_utc
 from tidzam_platform.settings import Settings
 
 RATE_HZ = 48_000
@@ -105,6 +106,40 @@ def test_clips_of_a_file_are_its_samples(
     again = run("--stream", path, "--extract", "birds", "--out", tmp_path / "clips", "--json")
     assert [clip["is_new"] for clip in told(again.stdout)] == [False] * 3
     assert home.home.is_dir()
+
+
+def test_the_same_stretch_is_written_once_whatever_it_was_cut_for(
+    home: Settings, recording: tuple[Path, NDArray[np.int16]], tmp_path: Path
+) -> None:
+    """A sound at the file's start and the quiet after it: both clips begin with the file."""
+    assert home.home.is_dir()
+    arguments = ("--extract", "birds", "--extract", "unknown", "--extract-channels", "marsh:out_2")
+    answered = run("--stream", recording[0], *arguments, "--out", tmp_path / "clips", "--json")
+    clips = told(answered.stdout)
+    starts = [clip["start"] for clip in clips if clip["is_new"]]
+    assert len(starts) == len(set(starts))
+    assert {clip["clip"] for clip in clips if not clip["is_new"]} <= {
+        clip["clip"] for clip in clips if clip["is_new"]
+    }
+    written = list((tmp_path / "clips").rglob("*.flac"))
+    assert len({read_flac_head(path.read_bytes()).md5 for path in written}) == len(written) == len(starts)
+
+
+def test_windows_have_the_names_of_clips_and_say_their_place(
+    home: Settings, recording: tuple[Path, NDArray[np.int16]], tmp_path: Path
+) -> None:
+    assert home.home.is_dir()
+    answered = run("--stream", recording[0], "--extract", "birds", "--out", tmp_path / "clips", "--json")
+    windows = [json.loads(line) for line in answered.stdout.splitlines() if '"outputs"' in line]
+    assert {one["channel"] for one in windows} == {"marsh:out_1", "marsh:out_2"}
+    assert {clip["channel"] for clip in told(answered.stdout)} == {"marsh:out_2"}
+    assert {one["file"] for one in windows} == {str(recording[0])}
+    assert (windows[0]["seconds"], windows[0]["time"]) == (0.0, "2026-04-01T12:00:00.000Z")
+    assert all(parse_utc(one["time"]).timestamp() == 1_775_044_800 + one["seconds"] for one in windows)
+    other = recording[0].rename(tmp_path / "a walk.wav")
+    (first, *_) = run("--stream", other, "--json").stdout.splitlines()
+    timeless = json.loads(first)
+    assert (timeless["channel"], timeless["seconds"], timeless["time"]) == ("a-walk:out_1", 0.0, None)
 
 
 def test_only_the_channel_that_is_asked_for(

@@ -21,7 +21,7 @@ from tests.support.crash import cli_environment, run_cli
 from tests.support.engine_process import EngineProcess, is_alive, tones
 from tests.support.waiting import wait_for
 from tidzam_platform.access import Role
-from tidzam_platform.errors import DecodingError, EngineUnavailableError, TidzamError, TokenError
+from tidzam_platform.errors import AudioError, DecodingError, EngineUnavailableError, TidzamError, TokenError
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,9 @@ def test_a_wrong_token_and_one_that_may_not_are_refused(
 
 def test_where_nobody_answers_it_is_said(tmp_path: Path) -> None:
     walk = tones(tmp_path / "walk.opus", 1, 1)
-    with pytest.raises(EngineUnavailableError, match="tidzam start"):
+    with pytest.raises(
+        EngineUnavailableError, match=r"\(connection refused\); start it with \./tidzam start"
+    ):
         CliRunner().invoke(
             capture, ["--url", "http://127.0.0.1:1", "--file", str(walk)], catch_exceptions=False
         )
@@ -135,6 +137,35 @@ def test_ctrl_c_ends_it_in_order(
     assert "Traceback" not in err.decode()
     assert children
     assert not any(is_alive(child) for child in children)
+
+
+def test_elsewhere_nobody_is_told_to_start_it(tmp_path: Path) -> None:
+    walk = tones(tmp_path / "walk.opus", 1, 1)
+    arguments = ["--url", "http://nobody.invalid:8080", "--file", str(walk)]
+    with pytest.raises(EngineUnavailableError) as refused:
+        CliRunner().invoke(capture, arguments, catch_exceptions=False)
+    assert "tidzam start" not in str(refused.value)
+    assert "Max retries" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://x", "x", "", "http://", "http://[::1", "http://a:99999", "file:///etc/passwd"]
+)
+def test_what_is_no_address_of_a_web_process_is_wrong_usage(url: str) -> None:
+    ended = CliRunner().invoke(capture, ["--url", url])
+    assert ended.exit_code == 2
+    assert "http://host:8080" in ended.output
+
+
+@pytest.mark.parametrize("content", [b"", b"no audio at all" * 100])
+def test_a_file_that_is_no_audio_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "walk.wav").write_bytes(content)
+    with pytest.raises(AudioError, match=r"walk\.wav"):
+        CliRunner().invoke(
+            capture,
+            ["--url", "http://127.0.0.1:1", "--file", str(tmp_path / "walk.wav")],
+            catch_exceptions=False,
+        )
 
 
 def test_a_device_is_a_name_and_no_option() -> None:

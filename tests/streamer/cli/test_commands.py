@@ -71,6 +71,9 @@ def test_a_source_is_added_shown_and_removed(engine: EngineProcess, folder: Path
     assert "pond" in run(source, "list").stdout
     shown = run(source, "show", "pond").stdout
     assert "samples come" in shown
+    assert "waits until fewer other sources are starting" in shown
+    assert "{" not in shown
+    assert str(folder / "tones.opus") in run(source, "list").stdout.replace("\n", "")
     wait_for(lambda: all(one["sounding"] for one in answer(status)["channels"]), "both channels sound")
     table = run(status).stdout
     assert "pond:out_2" in table
@@ -120,6 +123,18 @@ def test_a_source_that_fails_for_good_is_told_with_its_reason_and_the_exit_code(
     run(source, "remove", "lake")
     assert answer(status)["without_channels"] == []
     assert "sources without channels" not in run(status).stdout
+
+
+@pytest.mark.parametrize(
+    "origin", [{"path": "/etc/passwd"}, {"url": "http://169.254.169.254/"}, {"url": "http://2852039166/"}]
+)
+def test_over_http_what_may_never_be_heard_is_not_even_added(
+    engine: EngineProcess, origin: dict[str, str]
+) -> None:
+    asked = {"specification": {"name": "lake", **origin}, "keep": True, "must_be_allowed": True}
+    with pytest.raises(RefusedAddressError):
+        engine.client.request("sources.add", **asked)
+    assert "lake" not in listed(engine)
 
 
 def test_adding_without_waiting_fails_for_nothing_that_comes_later(engine: EngineProcess) -> None:

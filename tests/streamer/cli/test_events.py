@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from streamer.cli.asking import why_nothing_is_heard
 from streamer.cli.events import events
 from tests.support.fake_analyzer import FakeAnalyzer, told_window
 from tidzam_platform.settings import Settings
@@ -53,3 +55,25 @@ def test_in_json_it_is_a_line_of_its_own(analyzer: FakeAnalyzer) -> None:
     assert [line["event"] for line in lines] == ["window", "lost", "window"]
     assert lines[1]["count"] == 12
     assert "lost" not in result.stderr
+
+
+def test_what_it_waits_for_is_a_remark(analyzer: FakeAnalyzer) -> None:
+    analyzer.status = {"model": {"generation": None, "problem": "there is no generation to answer with"}}
+    result = followed(analyzer, "--count", "2", "--json")
+    assert "nothing is heard yet: there is no generation to answer with" in result.stderr
+    assert len(result.stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ({}, ""),
+        ({"model": {"generation": 3, "problem": "it is slow"}, "hearing": {"engine": ""}}, ""),
+        (
+            {"model": {"generation": None, "problem": "none"}, "hearing": {"engine": "away"}},
+            "engine: away; none",
+        ),
+    ],
+)
+def test_why_nothing_is_heard(status: dict[str, Any], why: str) -> None:
+    assert why_nothing_is_heard(status) == why

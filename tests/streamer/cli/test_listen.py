@@ -41,6 +41,7 @@ def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultySt
     """The server of the mounts of pond:out_1 and pond:out_2; a proxy of the environment would lead nowhere."""
     home = tmp_path / "home"
     home.mkdir()
+    (tmp_path / "out").mkdir()
     monkeypatch.setenv("TIDZAM_HOME", str(home))
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
@@ -72,7 +73,7 @@ def require_as_told(output: Path, answer: dict[str, Any]) -> None:
     info = probe(output)
     assert (info.holes, info.truncated) == ((), False)
     assert answer["seconds"] == pytest.approx(info.seconds, abs=1e-3)
-    assert list((output.parent / ".partial").iterdir()) == []
+    assert not (output.parent / ".partial").exists()
 
 
 def test_where_any_player_hears_it(mounts: FaultyStreamServer) -> None:
@@ -148,6 +149,36 @@ def test_a_channel_that_there_is_not_names_those_that_there_are(mounts: FaultySt
     result = run("lake:out_1", "--json")
     assert isinstance(result.exception, SourceError)
     assert "no channel lake:out_1; there are pond:out_1, pond:out_2" in str(result.exception)
+
+
+def test_a_file_in_a_folder_that_there_is_not_is_refused(mounts: FaultyStreamServer, tmp_path: Path) -> None:
+    result = run("pond:out_1", "--output", tmp_path / "none" / "x.ogg", "--seconds", 1)
+    assert result.exit_code == 2
+    assert "mkdir" in result.output
+    assert not (tmp_path / "none").exists()
+    assert mounts.connections == 0
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_what_the_player_complains_of_is_shown_if_it_is_asked_for(
+    mounts: FaultyStreamServer, media: EndlessOgg, tmp_path: Path, *, verbose: bool
+) -> None:
+    mounts.behave(MOUNT, Healthy(media))
+    player = tmp_path / "programs" / "mpv"
+    player.parent.mkdir()
+    player.write_text("#!/bin/sh\necho ALSA lib pcm.c: no card >&2\nexit 2\n")
+    player.chmod(0o755)
+    ended = subprocess.run(
+        [sys.executable, "-m", "tidzam_platform.cli", "listen", "pond:out_1", *["--verbose"] * verbose],
+        env=cli_environment(tmp_path / "home", {"PATH": f"{player.parent}:/usr/bin:/bin"}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == SourceError.exit_code
+    assert "is there a sound card?" in ended.stderr
+    assert ("ALSA lib" in ended.stderr) is verbose
 
 
 def test_a_player_that_cannot_play_it_says_so_where_icecast_is_the_reason(mounts: FaultyStreamServer) -> None:

@@ -88,3 +88,9 @@ def test_a_moment_in_the_past_makes_no_token(home: Settings) -> None:
 def test_other_roles_are_wrong_usage(home: Settings) -> None:
     assert run("create", "--role", "root").exit_code == 2
     assert run("create").exit_code == 2
+
+
+def test_a_time_that_is_over_at_once_is_told_as_such(home: Settings) -> None:
+    refused = run("create", "--role", "listen", "--expires", "0d")
+    assert refused.exit_code == 2
+    assert "a whole number from 1 to 99999" in " ".join(refused.output.split())

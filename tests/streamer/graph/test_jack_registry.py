@@ -7,7 +7,11 @@ import secrets
 from pathlib import Path
 
 from streamer.engine.graph import Jackd
-from streamer.engine.graph.jack_registry import forget_dead_servers, remove_files_of
+from streamer.engine.graph.jack_registry import (
+    forget_dead_servers,
+    remove_files_of,
+    remove_files_of_dead_servers,
+)
 from tests.streamer.graph.conftest import SETTINGS, opened
 from tests.support.parts import require_part
 from tests.support.waiting import wait_for
@@ -62,3 +66,25 @@ def test_files_of_one_server_are_removed_and_not_those_of_another(tmp_path: Path
     finally:
         remove_files_of(other)
     assert not made[2].exists()
+
+
+def test_files_of_a_dead_home_are_removed_and_not_those_of_a_living_one_or_of_others() -> None:
+    require_part("jackd")
+    dead, alive = (f"tidzam-{secrets.token_hex(4)}" for _ in range(2))
+    shared, user = REGISTRY.parent, os.getuid()
+    foreign = [shared / f"jack_sem.{user}_mine{dead}_x", shared / f"jack_sem.{user + 1}_{dead}_x"]
+    left = [shared / f"jack_sem.{user}_{dead}_s_1", shared / f"jack_{dead}_{user}_0"]
+    for path in (*foreign, *left):
+        path.touch()
+    try:
+        with Jackd(alive, SETTINGS) as living:  # its start does it
+            opened(living.server).close()
+            assert [path for path in left if path.exists()] == []
+            left[0].touch()
+            assert dead in remove_files_of_dead_servers()
+            assert list(shared.glob(f"jack_sem.{user}_{alive}_*"))
+            opened(living.server).close()
+        assert all(path.exists() for path in foreign)
+    finally:
+        for path in (*foreign, *left):
+            path.unlink(missing_ok=True)

@@ -64,6 +64,7 @@ def test_the_engine_is_told_what_was_asked_and_no_more(
                 "name": "m", "path": "/a/b.opus", "channels": "0,3", "format": "copy", "zone": "Europe/Paris",
             },
             "keep": False,
+            "must_be_allowed": True,
         },
     )  # fmt: skip
 

@@ -10,17 +10,19 @@ from typing import Final
 
 from tidzam_platform.errors import ProcessError
 from tidzam_platform.operations.ports import listens
-from tidzam_platform.operations.supervision.logs import log_size, log_tail
+from tidzam_platform.operations.supervision.logs import log_lines, log_size
 from tidzam_platform.operations.supervision.probes import Answer
 from tidzam_platform.operations.supervision.remote import (
     ENDED,
     RUNNING,
     STARTING,
+    STOPPED,
     STOPPING,
     ProcessInfo,
     SupervisorClient,
 )
-from tidzam_platform.operations.supervision.report import DEAD, NOT_READY, READY, STOPPED, ProcessReport
+from tidzam_platform.operations.supervision.report import DEAD, NOT_READY, READY, ProcessReport
+from tidzam_platform.operations.supervision.report import STOPPED as IS_STOPPED
 from tidzam_platform.operations.supervision.table import ProcessDefinition, ProcessTable
 from tidzam_platform.operations.supervision.trees import tree
 
@@ -29,7 +31,7 @@ Say = Callable[[str], None]
 _POLL_S: Final = 0.1
 _PROBE_S: Final = 3.0
 _SAY_EVERY_S: Final = 10.0
-_GIVEN_UP: Final = ENDED - {"EXITED"}  # after EXITED it is started again at once
+_MOST_ENDS: Final = 4  # before it was ever ready; as Supervisor counts those that end within seconds
 
 
 def ask(definition: ProcessDefinition, info: ProcessInfo) -> Answer:
@@ -105,6 +107,8 @@ class _Waiting:
     log_bytes: int = 0
     said_s: float = 0.0
     started: bool | None = None  # by us; None: not looked at yet
+    pid: int = 0  # of its last run
+    ends: int = 0  # of its runs since we began
 
     @property
     def name(self) -> str:
@@ -122,24 +126,34 @@ class _Waiting:
             self.log_bytes = log_size(self.log)
             self.started = False
             if info.state not in ENDED and info.state != STOPPING:
-                return self._look(info)
+                return self._look(client, info)
         if not self.started and info.state in ENDED:
             client.start(self.name)
             self.say(f"{self.name}: {'starting again' if self.again else 'starting'}")
             self.started = True
             return None
-        return self._look(info)
+        return self._look(client, info)
 
     def not_started(self, failed: Collection[str]) -> ProcessReport:
         """The report of a process whose turn never came."""
         problem = f"it was not started: it needs {' and '.join(failed)}"
         self.say(f"{self.name}: {problem}")
-        return ProcessReport(self.name, STOPPED, ok=False, problem=problem)
+        return ProcessReport(self.name, IS_STOPPED, ok=False, problem=problem)
 
-    def _look(self, info: ProcessInfo) -> ProcessReport | None:
-        if self.started and info.state in _GIVEN_UP:
+    def _look(self, client: SupervisorClient, info: ProcessInfo) -> ProcessReport | None:
+        if self.started and (info.is_given_up or info.state == STOPPED):
+            if info.state == "EXITED":
+                return self._failed(info, DEAD, f"it cannot start (exit code {info.exit_status})")
             return self._failed(
                 info, DEAD, f"it ended each time that it was started: {info.error or info.state}"
+            )
+        if info.pid and info.pid != self.pid:
+            self.ends += self.pid != 0
+            self.pid = info.pid
+        if self.ends >= _MOST_ENDS:
+            client.stop(self.name)
+            return self._failed(
+                info, DEAD, f"it ended {self.ends} times before it was ready, and is given up"
             )
         answer = ask(self.definition, info)
         took_s = time.monotonic() - self.began_s
@@ -158,7 +172,11 @@ class _Waiting:
         return None
 
     def _failed(self, info: ProcessInfo, state: str, why: str) -> ProcessReport:
-        problem = f"{why}\n{log_tail(self.log, self.log_bytes)}".rstrip()
+        lines = log_lines(self.log, self.log_bytes)
+        if len(lines) == 1:
+            problem = f"{why}: {lines[0]}\nsee {self.log}"
+        else:
+            problem = "\n".join([why, f"see {self.log}:", *lines] if lines else [why])
         self.say(f"{self.name}: {problem}")
         return ProcessReport(self.name, state, ok=False, did=self._did(), pid=info.pid, problem=problem)
 

@@ -38,8 +38,8 @@ def find_fault(
     said = False
     while True:
         waited_s = time.monotonic() - began_s
-        # After EXITED it is started again at once.
-        if info.state in ENDED and (info.state != "EXITED" or waited_s > patience_s):
+        # What EXITED may be started again at once.
+        if info.is_given_up or (info.state in ENDED and (info.state != "EXITED" or waited_s > patience_s)):
             return f"it is dead ({info.state.lower()}; {info.error or f'exit status {info.exit_status}'})"
         answer = ask(definition, info)
         if answer.ready:
