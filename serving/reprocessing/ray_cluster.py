@@ -98,8 +98,9 @@ def _connect(ray: Any, address: str) -> None:
     # without a node on this machine.
     except (OSError, RuntimeError, ValueError, AssertionError, ray.exceptions.RayError) as error:
         ray.shutdown()
+        reason = ([type(error).__name__, *str(error).strip().splitlines()])[-1]
         raise ReprocessingError(
-            f"the Ray cluster at {address} cannot be used: {str(error).strip() or type(error).__name__}; "
+            f"the Ray cluster at {address} cannot be used: {reason}; "
             "a machine that is no node of it asks by ray://<head>:10001 (docs/cluster.md)"
         ) from error
 

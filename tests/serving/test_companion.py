@@ -62,6 +62,13 @@ def test_it_answers_as_the_model(tree: TrainedTree, folder: Path, starts: list[i
     assert heard.generation == 3
 
 
+def test_what_its_runtime_says_of_itself_is_for_nobody(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Companion(folder, len(SPEC.nodes), 3).predict_windows(windows_at([0], 1))
+    assert capfd.readouterr().err == ""
+
+
 def test_a_damaged_graph_is_refused(folder: Path, tmp_path: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():

@@ -32,7 +32,7 @@ def require_ray() -> Path:
     """The Python that has Ray; skips the test where it is not made, or fails it: see ``tests.support.parts``."""
     python = server_python(PROJECT_ROOT, CLUSTER)
     if python is None:
-        reason = f"{SKIP_REASON}Ray (./tidzam test --long, or --prepare)"
+        reason = f"{SKIP_REASON}Ray (./tidzam test --long)"
         if os.environ.get(REQUIRE_VARIABLE) == "1":
             pytest.fail(f"{reason}; {REQUIRE_VARIABLE}=1 allows no skip", pytrace=False)
         pytest.skip(reason)
@@ -103,14 +103,13 @@ class RayCluster:
 
     Attributes:
         address: of the head.
-        client_address: of its client server, for who is no node.
         python: that has Ray; the command line is to be run by it.
         nodes: the first one is the head.
     """
 
     def __init__(self, python: Path, folder: Path, variables: Mapping[str, str]) -> None:
         self.python, self._folder = python, folder
-        self.address, self.client_address = f"127.0.0.1:{free_port()}", f"ray://127.0.0.1:{free_port()}"
+        self.address = f"127.0.0.1:{free_port()}"
         self.nodes: list[RayNode] = []
         self._variables = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TIDZAM_"))},
@@ -121,8 +120,9 @@ class RayCluster:
 
     def start(self, count: int) -> None:
         """Start ``count`` nodes, one after the other."""
-        port, client_port = (one.rpartition(":")[2] for one in (self.address, self.client_address))
-        head = [f"--port={port}", f"--ray-client-server-port={client_port}", f"--temp-dir={self._folder}"]
+        port = self.address.rpartition(":")[2]
+        # Its client server takes 10001 otherwise, whoever else wants that.
+        head = [f"--port={port}", f"--ray-client-server-port={free_port()}", f"--temp-dir={self._folder}"]
         for index in range(count):
             joins = (
                 ["--head", *head, "--include-dashboard=false"]

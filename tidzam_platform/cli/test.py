@@ -36,7 +36,7 @@ def test(with_long: bool, jobs: int | None, prepare: bool, pytest_arguments: tup
     """Run the tests; what they need beyond a user's system is installed where that is allowed.
 
     That is: PostgreSQL and other Debian packages, and servers of S3 in an environment of their own; with
-    --long and --prepare Ray, too.
+    --long Ray, too.
 
     All other arguments go to pytest, which runs in the project's folder; its exit code is ours. Tests that
     need a missing part of the system are skipped and counted at the end, or fail if
@@ -49,7 +49,7 @@ def test(with_long: bool, jobs: int | None, prepare: bool, pytest_arguments: tup
       ./tidzam test tests/audio -k holes
       ./tidzam test --jobs 1 --pdb tests/audio
     """
-    _prepare(with_ray=with_long or prepare)
+    _prepare(with_ray=with_long)
     if prepare:
         return
     # Before the caller's arguments: an -m of theirs wins.

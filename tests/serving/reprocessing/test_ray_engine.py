@@ -115,7 +115,7 @@ def test_with_one_of_two_nodes_killed_each_recording_is_heard_once_and_the_bytes
 @pytest.mark.long
 def test_a_recording_at_which_every_worker_dies_is_missing_and_the_cluster_serves_on(site: Site) -> None:
     with running_ray_cluster(1, {"TIDZAM_CRASH_AT": "reprocessing.heard:1"}) as cluster:
-        answer = _answer(on_ray(site, cluster.python, cluster.client_address))
+        answer = _answer(on_ray(site, cluster.python, cluster.address))
         lost = [one for one in answer["missing"] if one["kind"] == "unreadable"]
         assert len(lost) == 3
         assert all("died 3 times" in one["words"] for one in lost)
