@@ -75,7 +75,8 @@ def test_a_home_in_a_place_that_is_no_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     code, findings = _check(tmp_path, TIDZAM_HOME=str(tmp_path / "file" / "home"))
     assert code == 1
-    assert not findings["data folder"]["ok"]
+    assert not findings["settings"]["ok"]
+    assert str(tmp_path / "file") in findings["settings"]["remedy"]
 
 
 def test_a_catalog_that_opens_is_shown_without_its_password(tmp_path: Path) -> None:
