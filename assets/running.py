@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -16,6 +13,7 @@ from assets.classifiers.checks import PREFIX as GATE_CHECKS
 from assets.definitions import defs
 from assets.instance import PROCESS_TAG, open_instance
 from tidzam_platform.errors import GateRefusedError
+from tidzam_platform.operations.termination import sigterm_kept
 from tidzam_platform.settings import Settings
 
 
@@ -31,7 +29,8 @@ def run_job(
     """
     loggers = {"console": {"config": {"log_level": "CRITICAL"}}}
     run_id = str(uuid.uuid4())
-    with _sigterm_kept(), open_instance(settings) as instance:
+    # Dagster leaves SIGTERM with the handler of SIGINT, which a background job of a shell ignores.
+    with sigterm_kept(), open_instance(settings) as instance:
         try:
             return defs.resolve_job_def(name).execute_in_process(
                 run_config={"ops": dict(config or {}), "loggers": loggers},
@@ -49,19 +48,6 @@ def run_job(
             if refusal := _refusal(instance, run_id):
                 raise GateRefusedError(refusal) from error
             raise
-
-
-@contextmanager
-def _sigterm_kept() -> Iterator[None]:
-    """Dagster leaves SIGTERM with the handler of SIGINT, which a background job of a shell ignores: put it back."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _refusal(instance: dg.DagsterInstance, run_id: str) -> str:

@@ -55,24 +55,14 @@ def _of_clips(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_classes(figures: Mapping[str, Any]) -> dict[str, Any]:
+    from tidzam_platform.classifiers.gate.class_falls import CLASS_COLUMNS, class_rows
     from tidzam_platform.classifiers.gate.pictures import falls_picture
 
     classes = figures.get("classes", [])
     if not classes:
         return {}
-    rows = [
-        [
-            one["class"],
-            one["clips"],
-            _shown(one["f1_before"]),
-            _shown(one["f1"]),
-            one["judged_with"] or "shown only",
-            "fell" if one["fell"] else "",
-        ]
-        for one in classes
-    ]
     return {
-        "classes": table(["class", "clips", "F1 before", "F1", "judged with", ""], rows),
+        "classes": table(CLASS_COLUMNS, class_rows(classes)),
         "picture": picture(falls_picture(classes), "F1 of each class, before and now"),
     }
 

@@ -138,6 +138,8 @@ COMMANDS: Final = (gate, override, scores)
 
 
 def _print_verdict(kept: KeptVerdict) -> None:
+    from tidzam_platform.classifiers.gate.class_falls import CLASS_COLUMNS, class_rows
+
     beside = f" beside generation {kept.incumbent}" if kept.incumbent else ""
     beside += f" and {kept.best}, the best ever promoted" if kept.best else ""
     print_line(f"generation {kept.generation}{beside}: {'passed' if kept.verdict.passed else 'refused'}")
@@ -150,21 +152,7 @@ def _print_verdict(kept: KeptVerdict) -> None:
     )
     classes = kept.verdict.finding("classes").figures.get("classes", [])
     if classes:
-        print_table(
-            "classes",
-            ["class", "clips", "F1 before", "F1", "judged with", ""],
-            [
-                (
-                    one["class"],
-                    one["clips"],
-                    _shown(one["f1_before"]),
-                    _shown(one["f1"]),
-                    one["judged_with"] or "shown only",
-                    "fell" if one["fell"] else "",
-                )
-                for one in classes
-            ],
-        )
+        print_table("classes", CLASS_COLUMNS, class_rows(classes))
     figures = kept.verdict.finding("clips").figures
     worse = figures.get("worse_clips", [])
     if worse:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 from tidzam_platform.errors import ReprocessingError
 from tidzam_platform.operations.ports import is_loopback
+from tidzam_platform.operations.termination import sigterm_kept
 
 _CONNECT_S: Final = 5.0
 _CLIENT: Final = "ray://"
@@ -38,7 +37,8 @@ def connected(address: str) -> Iterator[Any]:
         yield ray
         return
     _require_listener(address)
-    with _sigterm_kept():
+    # Ray puts a handler of its own in the place of ours.
+    with sigterm_kept():
         _connect(ray, address)
     try:
         yield ray
@@ -103,16 +103,3 @@ def _connect(ray: Any, address: str) -> None:
             f"the Ray cluster at {address} cannot be used: {reason}; "
             "a machine that is no node of it asks by ray://<head>:10001 (docs/cluster.md)"
         ) from error
-
-
-@contextmanager
-def _sigterm_kept() -> Iterator[None]:
-    """Ray puts a handler of its own in the place of ours."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

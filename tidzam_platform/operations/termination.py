@@ -22,6 +22,19 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextmanager
+def sigterm_kept() -> Iterator[None]:
+    """Put our handler of SIGTERM back where a library (Dagster, Ray) leaves its own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def sigterm_like_ctrl_c() -> Iterator[None]:
     """While the context lasts SIGTERM raises KeyboardInterrupt; out of the context comes Terminated.
 

@@ -8,7 +8,7 @@ fall in every generation by luck.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tidzam_platform.classifiers.evaluation.bootstrap import count_difference
@@ -90,6 +90,28 @@ def pools(
                 break
             above = parent(above)
     return found
+
+
+CLASS_COLUMNS: Final = ("class", "clips", "F1 before", "F1", "judged with", "")
+
+
+def class_rows(classes: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """What the finding's ``classes`` say, in words under ``CLASS_COLUMNS``."""
+    return [
+        (
+            one["class"],
+            str(one["clips"]),
+            _figure(one["f1_before"]),
+            _figure(one["f1"]),
+            one["judged_with"] or "shown only",
+            "fell" if one["fell"] else "",
+        )
+        for one in classes
+    ]
+
+
+def _figure(f1: float | None) -> str:
+    return "" if f1 is None else f"{f1:.3f}"
 
 
 def _judged(paired: Paired, settings: GateSettings) -> list[dict[str, Any]]:
