@@ -10,7 +10,7 @@ import pytest
 from serving.companion import write_companion
 from serving.export import export_saved_model
 from serving.local import LocalModel
-from serving.publishing import _describe
+from serving.tree_model import describe_tree
 from tests.classifiers.training.conftest import TINY
 from tidzam_platform.audio import Window
 from tidzam_platform.classifiers.backend import load_keras
@@ -61,7 +61,7 @@ def test_the_exported_scores_are_those_that_numpy_computes(tree: TrainedTree, tm
     random = np.random.default_rng(0)
     levels = np.geomspace(1e-3, 0.3, 24)[:, np.newaxis]
     audio = (random.normal(size=(24, TINY.window_frames)) * levels).astype(np.float32)
-    description = _describe(tree, 1, "made")
+    description = describe_tree(tree, 1, "made")
     export_saved_model(
         tree.serving_model(),
         description,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from tidzam_platform.errors import SetUpError
-from tidzam_platform.operations import debian_packages
+from tidzam_platform.operations import debian_packages, stamp
 from tidzam_platform.operations.steps import StepFailedError, Steps
 
 _ASK_DEADLINE_S: Final = 60.0
@@ -71,8 +71,8 @@ class PackageInstaller:
     def _find_uv(self) -> Path | None:
         """A uv that runs: on the PATH, in the environment, or installed there now."""
         own = self._python.with_name("uv")
-        ours = Path(sys.executable).with_name("uv")  # when one environment makes another
-        for candidate in (shutil.which("uv"), own, ours):
+        first = self._root / stamp.VENV / "bin" / "uv"  # when it makes another environment beside itself
+        for candidate in (shutil.which("uv"), own, first):
             if candidate is not None and ask(candidate, "--version") is not None:
                 return Path(candidate)
         self._ensure_pip()
