@@ -73,7 +73,7 @@ def test_dataset(trained_home: TrainedHome, tmp_path: Path, point: str) -> None:
         pytest.param("training.completed", marks=pytest.mark.long),
         pytest.param("export.staged", marks=pytest.mark.long),
         "generation.exported",
-        "generation.published",
+        pytest.param("generation.published", marks=pytest.mark.long),
         pytest.param("generation.recorded", marks=pytest.mark.long),
     ],
 )

@@ -28,7 +28,7 @@ _MOST_JOBS = 4  # each may hold a gigabyte of TensorFlow
 @click.option(
     "--jobs",
     type=click.IntRange(1),
-    help="How many processes share the tests (default: one a processor, at most 4; 1 for a debugger).",
+    help="How many processes share the tests (default: one more than processors, at most 4; 1 for a debugger).",
 )
 @click.option("--prepare", is_flag=True, help="Only install what the tests need.")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
@@ -54,7 +54,8 @@ def test(with_long: bool, jobs: int | None, prepare: bool, pytest_arguments: tup
         return
     # Before the caller's arguments: an -m of theirs wins.
     chosen = [] if with_long else ["-m", "not long"]
-    jobs = jobs or min(os.cpu_count() or 1, _MOST_JOBS)
+    # One more than there are processors: tests wait for processes of theirs as often as they compute.
+    jobs = jobs or min((os.cpu_count() or 1) + 1, _MOST_JOBS)
     if jobs > 1:
         chosen += ["--numprocesses", str(jobs), "--dist", "worksteal"]
     os.chdir(PROJECT_ROOT)
