@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -40,7 +41,13 @@ def partial_path(root: Path) -> Iterator[Path]:
     """
     folder = root / PARTIAL_FOLDER
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            with contextlib.suppress(FileNotFoundError):  # it was removed between two looks: once more
+                if not stat.S_ISDIR(folder.lstat().st_mode):
+                    raise
+            continue
         # The process is named for people who look there.
         path = folder / f"{os.getpid()}-{secrets.token_hex(6)}"
         with contextlib.suppress(FileNotFoundError):  # somebody was done there, and removed the folder
