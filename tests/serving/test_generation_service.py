@@ -112,7 +112,7 @@ def test_collect_keeps_as_many_as_the_setting_or_the_option_says(data):
         (["promote", "9", *WHY], "no version 9", 1),
         (["promote", "0", *WHY], "0 is not in the range", 2),
         (["promote", "1"], "Missing option '--reason'", 2),
-        (["promote", "1", "--reason", " "], "say why", 1),
+        (["promote", "1", "--reason", " "], "an empty value says nothing", 2),
         (["promote", "1", "--label", "newest", *WHY], "'newest' is not one of", 2),
         (["rollback", *WHY], "nothing is stable yet", 1),
         (["remove-label", "stable", *WHY], "'stable' is not", 2),

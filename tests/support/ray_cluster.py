@@ -14,12 +14,12 @@ from typing import Final
 import psutil
 import pytest
 
-from tests.support.parts import REQUIRE_VARIABLE, SKIP_REASON
+from tests.support.parts import require_environment
 from tests.support.waiting import wait_for
 from tidzam_platform.audio.children import spawn
 from tidzam_platform.operations.ports import free_port, is_free
 from tidzam_platform.operations.process_group import end_group
-from tidzam_platform.operations.server_environment import CLUSTER, server_python
+from tidzam_platform.operations.server_environment import CLUSTER
 from tidzam_platform.settings import PROJECT_ROOT
 
 START_S: Final = 90.0
@@ -30,13 +30,7 @@ _NODE: Final = Path(__file__).with_name("ray_node.py")
 
 def require_ray() -> Path:
     """The Python that has Ray; skips the test where it is not made, or fails it: see ``tests.support.parts``."""
-    python = server_python(PROJECT_ROOT, CLUSTER)
-    if python is None:
-        reason = f"{SKIP_REASON}Ray (./tidzam test --long)"
-        if os.environ.get(REQUIRE_VARIABLE) == "1":
-            pytest.fail(f"{reason}; {REQUIRE_VARIABLE}=1 allows no skip", pytrace=False)
-        pytest.skip(reason)
-    return python
+    return require_environment(CLUSTER, "Ray (./tidzam test --long)")
 
 
 class RayNode:

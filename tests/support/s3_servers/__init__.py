@@ -16,9 +16,9 @@ from typing import Any, Final, Literal
 
 import pytest
 
-from tests.support.parts import REQUIRE_VARIABLE, SKIP_REASON
+from tests.support.parts import require_environment
 from tests.support.server_process import HttpServerProcess
-from tidzam_platform.operations.server_environment import server_python
+from tidzam_platform.operations.server_environment import S3_SERVERS
 from tidzam_platform.platform_sections import S3Settings
 from tidzam_platform.settings import PROJECT_ROOT
 from tidzam_platform.store import S3Location, S3Store
@@ -74,12 +74,7 @@ def running_s3_server(kind: Kind, folder: Path) -> Iterator[S3Server]:
 
     Skips the test where the servers are not installed; fails it instead when TIDZAM_TEST_REQUIRE_PARTS=1.
     """
-    python = server_python(PROJECT_ROOT)
-    if python is None:
-        reason = f"{SKIP_REASON}servers of S3 ({_PREPARE})"
-        if os.environ.get(REQUIRE_VARIABLE) == "1":
-            pytest.fail(f"{reason}; {REQUIRE_VARIABLE}=1 allows no skip", pytrace=False)
-        pytest.skip(reason)
+    python = require_environment(S3_SERVERS, f"servers of S3 ({_PREPARE})")
     secret = secrets.token_hex(16)
     arguments = [str(_HERE / f"{kind}_server.py")]
     if kind == "swift":
