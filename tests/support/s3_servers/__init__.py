@@ -14,13 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import pytest
-
 from tests.support.parts import require_environment
 from tests.support.server_process import HttpServerProcess
 from tidzam_platform.operations.server_environment import S3_SERVERS
 from tidzam_platform.platform_sections import S3Settings
-from tidzam_platform.settings import PROJECT_ROOT
 from tidzam_platform.store import S3Location, S3Store
 
 Kind = Literal["moto", "swift"]
