@@ -16,7 +16,9 @@ from tests.support.parts import require_part
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Clip, Group
 from tidzam_platform.clips.counting import unlabelled_bytes
+from tidzam_platform.clips.objects import fingerprint_key
 from tidzam_platform.clips.removal import RemovalJournal, finish_removals, remove_oldest_unlabelled
+from tidzam_platform.datasets.near_copies import kept_fingerprint
 from tidzam_platform.store import LocalStore
 
 
@@ -36,14 +38,20 @@ def journal(tmp_path: Path) -> RemovalJournal:
 
 
 def five(catalog: Catalog, store: LocalStore, folder: Path) -> list[int]:
-    return [record(catalog, store, folder / "spool", metadata(at_s=n), seed=n).id for n in range(5)]
+    """Five clips that were compared with others."""
+    clips = [record(catalog, store, folder / "spool", metadata(at_s=n), seed=n) for n in range(5)]
+    with catalog.reading() as session:
+        for clip in session.scalars(select(Clip)):
+            kept_fingerprint(store, clip)
+    return [clip.id for clip in clips]
 
 
 def left(catalog: Catalog, store: LocalStore) -> list[int]:
-    """Numbers of the clips; every one has its object, and no object is left over."""
+    """Numbers of the clips; every one has its objects, and no object is left over."""
     with catalog.reading() as session:
-        rows = session.execute(select(Clip.id, Clip.store_key).order_by(Clip.id)).all()
+        rows = session.execute(select(Clip.id, Clip.sha256, Clip.store_key).order_by(Clip.id)).all()
     assert sorted(row.store_key for row in rows) == list(store.keys("clips/"))
+    assert sorted(fingerprint_key(row.sha256) for row in rows) == list(store.keys("fingerprints/"))
     return [row.id for row in rows]
 
 

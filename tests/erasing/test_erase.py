@@ -20,6 +20,7 @@ from tests.support.small_site import last_line
 from tidzam_platform.archive import index_archive
 from tidzam_platform.audio import read_audio
 from tidzam_platform.catalog.tables import Annotation, AuditEntry, Clip, DatasetVersion, Recording
+from tidzam_platform.clips.objects import fingerprint_key
 from tidzam_platform.clock import utc_now
 from tidzam_platform.datasets.build import load_manifest
 from tidzam_platform.datasets.manifest import Manifest, ManifestRow
@@ -125,8 +126,10 @@ def test_clips_go_what_was_said_of_them_stays_and_the_audit_has_it_all(filled: H
     for copy in copies:
         copy.parent.mkdir(parents=True)
         copy.touch()
+    filled.store.put_bytes(fingerprint_key(gone.sha256), b"what tells near copies")
     erase(filled, plan, by="ann", reason="asked for by a neighbour")
     assert not filled.store.exists(gone.store_key)
+    assert not filled.store.exists(fingerprint_key(gone.sha256))
     assert not any(copy.exists() for copy in copies)
     with filled.catalog.reading() as session:
         assert gone.id not in session.scalars(select(Clip.id)).all()

@@ -23,6 +23,7 @@ from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Clip, Group, RecorderRule
 from tidzam_platform.clips.flac import FlacHead, encode_flac, read_flac_head
 from tidzam_platform.clips.metadata import ClipMetadata
+from tidzam_platform.clips.objects import audio_key
 from tidzam_platform.clock import utc_now
 from tidzam_platform.crash_points import reach
 from tidzam_platform.errors import CatalogError, DecodingError, StoreError
@@ -104,7 +105,7 @@ def record_clip(catalog: Catalog, store: ObjectStore, path: Path, *, group_s: in
     with path.open("rb") as handle:
         head = read_flac_head(handle.read(_MAX_HEAD_BYTES))
     metadata = ClipMetadata.from_comments(head.comments)
-    key = f"clips/{sha256[:2]}/{sha256}.{CODEC}"
+    key = audio_key(sha256, CODEC)
     known = _known(catalog, sha256)
     if known is None or not store.exists(key):
         store.put_file(key, path)

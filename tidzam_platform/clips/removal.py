@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Clip
 from tidzam_platform.clips.counting import is_removable
+from tidzam_platform.clips.objects import delete_clip_objects
 from tidzam_platform.crash_points import reach
 from tidzam_platform.store import ObjectStore
 from tidzam_platform.store.base import is_key
@@ -114,7 +115,7 @@ def remove_oldest_unlabelled(
             continue
         reach("clips.row_removed")
     for row in removed:
-        store.delete(row.store_key)
+        delete_clip_objects(store, row.store_key)
         reach("clips.object_removed")
     journal.write([])
     return Removal(len(removed), sum(_bytes_of(row.origin) for row in removed))
@@ -129,7 +130,7 @@ def finish_removals(catalog: Catalog, store: ObjectStore, journal: RemovalJourna
         named = set(session.scalars(select(Clip.store_key).where(Clip.store_key.in_(noted))))
     left = [key for key in noted if key not in named and store.exists(key)]
     for key in left:
-        store.delete(key)
+        delete_clip_objects(store, key)
     journal.write([])
     return len(left)
 

@@ -18,6 +18,7 @@ from tidzam_platform.audio import AudioInfo, probe
 from tidzam_platform.audio.opening import opened
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Clip, Group
+from tidzam_platform.clips.objects import audio_key
 from tidzam_platform.clock import utc_now
 from tidzam_platform.errors import AudioError
 from tidzam_platform.files import sha256_of_handle
@@ -127,7 +128,7 @@ def _store(catalog: Catalog, store: ObjectStore, entry: LabelledFile, sha256: st
     if known is not None:
         return _StoredFile(entry, sha256, None, known)
     info = probe(entry.path)
-    key = f"clips/{sha256[:2]}/{sha256}.{info.container}"
+    key = audio_key(sha256, info.container)
     store.put_file(key, entry.path)
     return _StoredFile(entry, sha256, info, key)
 

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from tidzam_platform.audio import read_audio
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Annotation, Clip, Group
+from tidzam_platform.clips.objects import fingerprint_key
 from tidzam_platform.errors import AudioError, ObjectNotFoundError
 from tidzam_platform.store import ObjectStore
 
@@ -95,7 +96,7 @@ def are_copies(one: Fingerprint, other: Fingerprint) -> bool:
 
 def kept_fingerprint(store: ObjectStore, clip: Clip) -> Fingerprint:
     """The fingerprint of a clip, computed once; that of nothing for one that cannot be heard."""
-    key = f"fingerprints/{clip.sha256[:2]}/{clip.sha256}.npy"
+    key = fingerprint_key(clip.sha256)
     try:
         kept: Any = np.load(io.BytesIO(store.get_bytes(key)), allow_pickle=False)
         return np.asarray(kept, np.float32)

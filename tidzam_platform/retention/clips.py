@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from tidzam_platform.catalog.tables import Clip, LabelQueueItem
 from tidzam_platform.clips.counting import is_removable
+from tidzam_platform.clips.objects import delete_clip_objects
 from tidzam_platform.clips.removal import RemovalJournal, finish_removals
 from tidzam_platform.crash_points import reach
 from tidzam_platform.home import Home
@@ -108,7 +109,7 @@ def remove_clips(
                 removed.append(clip)
             reach("retention.clip_row")
         for clip in removed:
-            home.store.delete(clip.store_key)
+            delete_clip_objects(home.store, clip.store_key)
         reach("retention.clip_objects")
         journal.write([])
         gone += removed
