@@ -8,7 +8,8 @@ USER root
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ffmpeg wget \
  && rm -rf /var/lib/apt/lists/*
-RUN ./tidzam check --extra cluster
+# In a home of its own: what root writes into /data would stay root's.
+RUN TIDZAM_HOME=/tmp/home ./tidzam check --extra cluster && rm -rf /tmp/home
 
 USER tidzam
 # KubeRay and Dagster's chart call `ray`, `dagster` and `dagster-daemon`, and expect no entry point.

@@ -135,17 +135,14 @@ def _best_promoted(
     by_worth = sorted(rows, key=lambda row: (-known[row.number], -row.number))
     best: System | None = None
     reached = _macro_f1(sets, incumbent)
-    chosen: Scored | None = None
     for row in by_worth[: home.settings.gate.compared_promoted]:
         scored = Scored(sets, row)
         try:
-            system = scored.on_clips()
+            if (figure := _macro_f1(sets, scored.on_clips())) > reached:
+                best, reached = scored.system(), figure
         except (TrainingError, ObjectNotFoundError) as error:
             _LOG.warning("generation %d, promoted once, cannot be scored again: %s", row.number, error)
-            continue
-        if (figure := _macro_f1(sets, system)) > reached:
-            best, chosen, reached = system, scored, figure
-    return chosen.system() if best is not None and chosen is not None else None
+    return best
 
 
 def _macro_f1(sets: FrozenSets, system: System | None) -> float:

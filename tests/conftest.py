@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,8 +17,32 @@ from tests.support.parts import SKIP_REASON, require_part
 from tests.support.postgresql import PostgresqlServer, running_postgresql
 from tests.support.s3_servers import S3Server, running_s3_server
 from tests.support.small_site import TrainedHome, train_home_once
+from tests.support.temporary_folder import make_in_memory
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.settings import CONFIG_FILE_VARIABLE, Settings, load_settings
+
+_IN_MEMORY = pytest.StashKey[Path]()
+_FAILED = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary files lie in memory, unless the caller chose a place; pytest-xdist's processes inherit it."""
+    if "TMPDIR" not in os.environ and (folder := make_in_memory()) is not None:
+        config.stash[_IN_MEMORY] = folder
+        os.environ["TMPDIR"] = str(folder)
+        tempfile.tempdir = None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """They go with the run; those of failed tests stay until the next one, to be looked at."""
+    folder = config.stash.get(_IN_MEMORY, None)
+    if folder is not None and not config.stash.get(_FAILED, False):
+        shutil.rmtree(folder)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    session.config.stash[_FAILED] = exitstatus == pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture

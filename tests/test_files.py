@@ -26,6 +26,7 @@ from tidzam_platform.files import (
     remove_leavings,
     sha256_of_file,
     whole_file,
+    write_for_user,
     write_whole,
 )
 
@@ -103,6 +104,15 @@ def test_who_removes_the_empty_folder_disturbs_nobody_who_writes_there(tmp_path:
             ended.set()
         removing.result()
     assert (tmp_path / "file").read_bytes() == b"39"
+
+
+def test_what_is_written_for_a_user_leaves_nothing_else_in_the_folder(tmp_path: Path) -> None:
+    write_for_user(tmp_path / "pictures" / "one.png", b"one")
+    assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["one.png"]
+    (tmp_path / "pictures" / "two.png").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_for_user(tmp_path / "pictures" / "two.png", b"two")
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == {"one.png", "two.png"}
 
 
 def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:

@@ -147,6 +147,14 @@ def write_whole(path: Path, data: bytes, root: Path | None = None) -> None:
         temporary.write_bytes(data)
 
 
+def write_for_user(path: Path, data: bytes) -> None:
+    """As ``write_whole``, in a folder of the user: nothing else is left there."""
+    try:
+        write_whole(path, data)
+    finally:
+        remove_empty_partial_folder(path.parent)
+
+
 def sha256_of_file(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes, read in blocks."""
     with path.open("rb") as handle:

@@ -158,7 +158,7 @@ def choices(
       ./tidzam bench choices --data fieldset --only wide --only pcen --json
     """
     from tidzam_platform.classifiers.benchmarks.choices import as_markdown, measure_choices
-    from tidzam_platform.files import write_whole
+    from tidzam_platform.files import write_for_user
     from tidzam_platform.settings import load_settings
 
     if run > folds:
@@ -175,7 +175,7 @@ def choices(
         say=remarks.print,
     )
     if markdown is not None:
-        write_whole(markdown, as_markdown(rows).encode())
+        write_for_user(markdown, as_markdown(rows).encode())
     if as_json:
         print_json({"folds": folds, "run": run, "epochs": epochs, "choices": rows})
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -190,7 +189,7 @@ def _write_pictures(figures: FolderFigures, folder: Path) -> None:
         confusion_picture,
         reliability_picture,
     )
-    from tidzam_platform.files import PARTIAL_FOLDER, write_whole
+    from tidzam_platform.files import write_for_user
 
     f1 = {name: one.f1 for name, one in figures.closed.per_class.items() if one.clips}
     for name, picture in (
@@ -198,10 +197,8 @@ def _write_pictures(figures: FolderFigures, folder: Path) -> None:
         ("reliability.png", reliability_picture(figures.reliability, figures.ece)),
         ("classes.png", class_bars_picture(f1, "F1, best leaf class")),
     ):
-        write_whole(folder / name, picture)
+        write_for_user(folder / name, picture)
         remarks.print(f"wrote {folder / name}")
-    with contextlib.suppress(OSError):  # somebody else is writing there
-        (folder / PARTIAL_FOLDER).rmdir()
 
 
 def _remark_on_tracks(figures: RecordingFigures, found: LabelledArchive, reason: str | None) -> None:

@@ -108,9 +108,9 @@ def scores(known: bool, picture: Path | None, as_json: bool) -> None:
     sets, rows = score_rows(home)
     if picture is not None and rows:
         from tidzam_platform.classifiers.gate.pictures import scores_picture
-        from tidzam_platform.files import write_whole
+        from tidzam_platform.files import write_for_user
 
-        write_whole(picture.absolute(), scores_picture(rows), picture.absolute().parent)
+        write_for_user(picture, scores_picture(rows))
         remarks.print(f"wrote {picture}")
     for number, why in unscored.items():
         remarks.print(f"generation {number} cannot be scored: {why}", style="yellow")

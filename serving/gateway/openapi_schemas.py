@@ -16,6 +16,7 @@ COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 FROM_ONE: Final[Schema] = {"type": "integer", "minimum": 1}
 TEXT: Final[Schema] = {"type": "string"}
 TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+YES_NO: Final[Schema] = {"type": "boolean"}
 LABEL: Final[Schema] = {"type": "string", "enum": ["stable", "canary"]}
 FORMAT: Final[Schema] = {"type": "string", "enum": list(FORMATS)}
 
@@ -84,7 +85,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "channels": FROM_ONE,
             "seconds": SECONDS,
             "holes": array(ref("Hole")),
-            "truncated": {"type": "boolean", "description": "The file ends early; what there is was heard."},
+            "truncated": {**YES_NO, "description": "The file ends early; what there is was heard."},
             "detections": array(ref("Detection")),
         }
     ),
@@ -102,7 +103,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     ),
     "Ready": shape({"generation": FROM_ONE}),
     "Generation": shape(
-        {"version": FROM_ONE, "labels": array(TEXT), "retired": {"type": "boolean"}},
+        {"version": FROM_ONE, "labels": array(TEXT), "retired": YES_NO},
     ),
     "Change": shape(
         {

@@ -200,9 +200,7 @@ class Analyzer:
         }
 
     def _described(self, description: ModelDescription) -> None:
-        self.hearer.set_geometry(
-            Geometry(description.rate_hz, description.window_frames, description.hop_frames)
-        )
+        self.hearer.set_geometry(Geometry.of(description))
         self.keeper.on_thresholds({known.path: known.threshold for known in description.classes})
         self.events.publish("generation", generation=description.generation)
 

@@ -10,9 +10,8 @@ from typing import Final
 
 _MARGIN_S: Final = 2.0  # for what follows: files and connections are closed, the interpreter ends
 _MOST_MARGIN: Final = 0.25  # of the time that there is
-_RESERVED: Final = (
-    0.5  # of the time, in equal parts: each part has at least its own, however long those before it took
-)
+# Of the time, in equal parts: each part has at least its own, however long those before it took.
+_RESERVED: Final = 0.5
 _LOG = logging.getLogger(__name__)
 
 Stop = Callable[[float], bool]
@@ -42,11 +41,6 @@ class OrderedStop:
         """The time runs from now on. Called again, it changes nothing."""
         self._end_s = min(self._end_s, self._monotonic() + self._time_s)
 
-    @property
-    def left_s(self) -> float:
-        """What is left of the time."""
-        return max(0.0, min(self._time_s, self._end_s - self._monotonic()))
-
     def stop(self) -> list[str]:
         """Stop all; returns the names of those that did not end in time, which are told in the log too."""
         self.begin()
@@ -54,8 +48,8 @@ class OrderedStop:
         share_s = _RESERVED * self._time_s / max(1, len(self._parts))
         while self._parts:
             name, stop = self._parts.pop()
-            may_take_s = max(share_s, self.left_s - share_s * len(self._parts))
             began_s = self._monotonic()
+            may_take_s = max(share_s, self._end_s - began_s - share_s * len(self._parts))
             try:
                 ended = stop(may_take_s)
             except Exception:  # noqa: BLE001 - one part must not keep the others from ending

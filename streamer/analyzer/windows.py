@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from serving.prediction import Prediction
 from tidzam_platform.classifiers.decision import Answer
 from tidzam_platform.names import channel as channel_name
+
+if TYPE_CHECKING:
+    from serving.signature import ModelDescription
 
 _NS_PER_US: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,6 +28,11 @@ class Geometry:
     rate_hz: int
     window_frames: int
     hop_frames: int
+
+    @classmethod
+    def of(cls, description: ModelDescription) -> Self:
+        """That of the generation which is described."""
+        return cls(description.rate_hz, description.window_frames, description.hop_frames)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class Clips:
         from streamer.analyzer.extraction.recorded_sound import BLOCK_S
         from streamer.analyzer.windows import Geometry
 
-        geometry = Geometry(description.rate_hz, description.window_frames, description.hop_frames)
+        geometry = Geometry.of(description)
         extraction = self._extraction
         if extraction is None:
             yield run_of_file(path, info, geometry, None)

@@ -79,13 +79,10 @@ def _play(channel: str, mount: str, names: Sequence[str], seconds: float | None,
     remarks.print(f"{channel}: {mount}; Ctrl-C ends")
     end = () if seconds is None else (f"--length={seconds}",)
     no_proxy = {**os.environ, "no_proxy": "*"}  # Icecast is on this machine
+    # Each sound system that is not there complains at length.
+    complaints = None if verbose else subprocess.DEVNULL
     played = subprocess.run(
-        [player, *_MPV_OPTIONS, *end, "--", mount],
-        env=no_proxy,
-        stderr=None
-        if verbose
-        else subprocess.DEVNULL,  # each sound system that is not there complains at length
-        check=False,
+        [player, *_MPV_OPTIONS, *end, "--", mount], env=no_proxy, stderr=complaints, check=False
     )
     if played.returncode:
         open_mount(mount, names).close()  # says so where that is the reason

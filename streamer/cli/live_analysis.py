@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from serving.analysis import Model
     from serving.signature import ModelDescription
-    from streamer.analyzer.windows import Geometry, Moment, WindowResult
+    from streamer.analyzer.windows import Moment, WindowResult
     from tidzam_platform.classifiers.decision import Answer
     from tidzam_platform.settings import Settings
 
@@ -132,6 +132,7 @@ def hear_channels(
         ModelServerError: the model server does not answer.
     """
     from streamer.analyzer.hearing import Hearer
+    from streamer.analyzer.windows import Geometry
     from streamer.engine.rings import Directory
     from tidzam_platform.clock import format_utc
     from tidzam_platform.settings import load_settings
@@ -154,7 +155,7 @@ def hear_channels(
         description = model.describe()
         decide = LiveAnswers(description, settings)
         hearer = Hearer(settings.home, chosen, take, clips.begin_live(description))
-        hearer.set_geometry(_geometry_of(description))
+        hearer.set_geometry(Geometry.of(description))
         hearer.start()
         say_at_s = time.monotonic() + _NOTHING_S
         try:
@@ -215,9 +216,8 @@ def hear_stream(
         display.shown(),
     ):
         description = model.describe()
-        for file in _audio_files(
-            path
-        ):  # two of them may have one name and no time: nothing is smoothed across them
+        for file in _audio_files(path):
+            # Two of them may have one name and no time: nothing is smoothed across them.
             decide = LiveAnswers(description, settings)
             _hear_file(file, model, description, decide, display, channel, clips)
 
@@ -269,12 +269,6 @@ def _hear_file(
 
 def _scores(result: WindowResult) -> dict[str, float]:
     return dict(zip(result.paths, result.scores.tolist(), strict=True))
-
-
-def _geometry_of(description: ModelDescription) -> Geometry:
-    from streamer.analyzer.windows import Geometry
-
-    return Geometry(description.rate_hz, description.window_frames, description.hop_frames)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from streamer.web.arguments import Arguments
 from streamer.web.core import WebCore
 from streamer.web.source_views import authorised
 from tidzam_platform.access import Role
-from tidzam_platform.errors import DetectionNotFoundError, ModelRepositoryError
+from tidzam_platform.errors import ModelRepositoryError
 from tidzam_platform.lineage import MAX_CLIPS
 
 PARAMETERS: Final = ("start", "channel", "clips")
@@ -41,8 +41,6 @@ def add_lineage_views(views: Blueprint, core: WebCore) -> None:
                     clips=_DEFAULT_CLIPS if clips is None else clips,
                     within_s=core.settings.web.query_s,
                 )
-            except DetectionNotFoundError as error:
-                raise HttpRefusalError(404, "not_found", str(error)) from error
             except ModelRepositoryError as error:
                 raise HttpRefusalError(502, "repository_failed", str(error)) from error
         return jsonify(found.as_json())

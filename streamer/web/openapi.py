@@ -12,6 +12,7 @@ from serving.gateway.openapi_schemas import (
     NUMBER,
     TEXT,
     TIME,
+    YES_NO,
     Schema,
     array,
     or_null,
@@ -20,10 +21,9 @@ from serving.gateway.openapi_schemas import (
 )
 from streamer.engine.sources.specification import SourceSpecification
 from streamer.web import openapi_hearing, openapi_lineage, openapi_queue
-from streamer.web.openapi_parts import operation, parameter
+from streamer.web.openapi_parts import operation, parameter, query
 from streamer.web.schemas import MixerChange, Seek
 
-_YES_NO: Final[Schema] = {"type": "boolean"}
 _READING: Final = (400, 401, 502, 503)
 _NAMED: Final = (400, 401, 404, 502, 503)
 _CHANGING: Final = (400, 401, 403, 413, 415, 502, 503)
@@ -42,9 +42,9 @@ _SOURCE: Final = _open_shape(
         "state": TEXT,
         "state_since": or_null(TIME),
         "kind": TEXT,
-        "is_permanent": _YES_NO,
+        "is_permanent": YES_NO,
         "channels": array(TEXT),
-        "record": _YES_NO,
+        "record": YES_NO,
         "url": or_null(TEXT),
         "reason": or_null(TEXT),
         "time": {
@@ -60,15 +60,15 @@ _CHANNEL: Final = _open_shape(
     {
         "channel": TEXT,
         "source": TEXT,
-        "sounding": _YES_NO,
+        "sounding": YES_NO,
         "since": or_null(TIME),
         "why": or_null(TEXT),
         "peak_dbfs": or_null(NUMBER),
         "rms_dbfs": or_null(NUMBER),
         "clipped": COUNT,
         "gain_db": NUMBER,
-        "muted": _YES_NO,
-        "solo": _YES_NO,
+        "muted": YES_NO,
+        "solo": YES_NO,
         "by": or_null(TEXT),
         "reason": or_null(TEXT),
         "mounts": array(TEXT),
@@ -113,7 +113,7 @@ def _page(summary: str, media_type: str) -> Schema:
 def _paths() -> dict[str, Schema]:
     name = [parameter("name", "of the source")]
     channel = [parameter("channel", "e.g. marsh:out_1")]
-    limit = [parameter("limit", "at most so many (default 100)", "query", {**FROM_ONE, "maximum": 1000})]
+    limit = [query("limit", "at most so many (default 100)", {**FROM_ONE, "maximum": 1000})]
     return {
         "/api/v1/sources": {
             "get": operation("All sources", "Sources", _READING),

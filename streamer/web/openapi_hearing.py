@@ -15,6 +15,7 @@ from serving.gateway.openapi_schemas import (
     SECONDS,
     TEXT,
     TIME,
+    YES_NO,
     Schema,
     array,
     or_null,
@@ -23,14 +24,12 @@ from serving.gateway.openapi_schemas import (
 )
 from streamer.web.annotation_schemas import Annotating, AnnotationStatement
 from streamer.web.detection_views import FILE_FORMATS, INCOMPLETE, JSON, ORDERS
-from streamer.web.openapi_parts import operation, parameter
+from streamer.web.openapi_parts import DETECTION_HINTS, VERDICT, choice, operation, parameter, query
 from tidzam_platform.clips import RecorderRuleSpec
 from tidzam_platform.clips.listing import MAX_PAGE as MAX_CLIPS
 from tidzam_platform.detections.exporting import media_type_of
 from tidzam_platform.detections.query import MAX_PAGE as MAX_DETECTIONS
 
-_YES_NO: Final[Schema] = {"type": "boolean"}
-_VERDICT: Final[Schema] = {"type": "string", "enum": ["present", "absent", "unsure"]}
 _READING: Final = (400, 401, 503)
 _FINDING: Final = (400, 401, 404, 503)
 _CHANGING: Final = (400, 401, 403, 413, 415, 503)
@@ -82,7 +81,7 @@ def schemas() -> dict[str, Schema]:
                 "detections": array(ref("HeardDetection")),
                 "next_cursor": or_null(TEXT),
                 "incomplete": {
-                    **_YES_NO,
+                    **YES_NO,
                     "description": "Time ran out before there were as many as were asked for, perhaps before there "
                     "was any: next_cursor goes on from there.",
                 },
@@ -107,9 +106,9 @@ def paths() -> dict[str, Schema]:
     """Operations by path and method."""
     clip, detection = [parameter("clip", "its id")], [parameter("detection", "its id")]
     listing = [
-        _query("history", "also those that were superseded", _YES_NO),
-        _query("limit", "at most so many (default 1000)", {**FROM_ONE, "maximum": 1000}),
-        _query("after", "go on behind the annotation of this id", COUNT),
+        query("history", "also those that were superseded", YES_NO),
+        query("limit", "at most so many (default 1000)", {**FROM_ONE, "maximum": 1000}),
+        query("after", "go on behind the annotation of this id", COUNT),
     ]
     return {
         "/api/v1/rules": {
@@ -117,7 +116,7 @@ def paths() -> dict[str, Schema]:
                 "The rules of the recorder, and how many clips each kept",
                 "Rules",
                 _READING,
-                parameters=[_query("removed", "also those that were removed", _YES_NO)],
+                parameters=[query("removed", "also those that were removed", YES_NO)],
             ),
             "post": operation(
                 "Add a rule; a running analyzer follows it within seconds",
@@ -144,11 +143,7 @@ def paths() -> dict[str, Schema]:
             ),
             "post": _annotating(
                 "Say what a detection is, in the name of the token",
-                [
-                    *detection,
-                    _query("start", "when it starts: then it is found sooner", TIME),
-                    _query("channel", "on which channel it was heard: then it is found sooner", TEXT),
-                ],
+                [*detection, *DETECTION_HINTS],
             ),
         },
         "/api/v1/clips": {"get": _clips()},
@@ -172,7 +167,7 @@ def _of_model(model: type[BaseModel], name: str = "") -> dict[str, Schema]:
 
 def _rule(specification: Mapping[str, Any]) -> Schema:
     """A rule of the catalog: what it says, and what became of it."""
-    said = {name: specification["properties"][name] for name in specification["properties"]}
+    said = specification["properties"]
     return shape(
         {
             "id": FROM_ONE,
@@ -201,19 +196,15 @@ def _annotating(summary: str, parameters: list[Schema]) -> Schema:
     return made
 
 
-def _query(name: str, says: str, schema: Schema) -> Schema:
-    return parameter(name, says, "query", schema)
-
-
 def _filters() -> list[Schema]:
     """What detections and clips are chosen by."""
     return [
-        _query("from", "only what starts then or later: a time with its zone, or a day (UTC)", TEXT),
-        _query("to", "only what starts before", TEXT),
-        _query("channel", "pattern of channels, e.g. marsh:out_*; may be repeated", array(TEXT)),
-        _query("class", "a class with all below it; may be repeated", array(TEXT)),
-        _query("min_score", "least score", SCORE),
-        _query("max_score", "greatest score", SCORE),
+        query("from", "only what starts then or later: a time with its zone, or a day (UTC)", TEXT),
+        query("to", "only what starts before", TEXT),
+        query("channel", "pattern of channels, e.g. marsh:out_*; may be repeated", array(TEXT)),
+        query("class", "a class with all below it; may be repeated", array(TEXT)),
+        query("min_score", "least score", SCORE),
+        query("max_score", "greatest score", SCORE),
     ]
 
 
@@ -224,15 +215,15 @@ def _detections() -> Schema:
         (*_READING, 502),
         parameters=[
             *_filters(),
-            _query("exact", "with class: not what lies below", _YES_NO),
-            _query("generation", "heard by it; may be repeated", array(FROM_ONE)),
-            _query("order", "newest is the default of json, oldest of files", _choice(ORDERS)),
-            _query(
+            query("exact", "with class: not what lies below", YES_NO),
+            query("generation", "heard by it; may be repeated", array(FROM_ONE)),
+            query("order", "newest is the default of json, oldest of files", choice(ORDERS)),
+            query(
                 "limit", "of a page (default 100; of files 10000)", {**FROM_ONE, "maximum": MAX_DETECTIONS}
             ),
-            _query("cursor", "next_cursor of the page before", TEXT),
-            _query("format", "else Accept chooses; dwc: Darwin Core", _choice((JSON, *FILE_FORMATS))),
-            _query("origin", "second 0 of raven and audacity; from, else the first detection", TEXT),
+            query("cursor", "next_cursor of the page before", TEXT),
+            query("format", "else Accept chooses; dwc: Darwin Core", choice((JSON, *FILE_FORMATS))),
+            query("origin", "second 0 of raven and audacity; from, else the first detection", TEXT),
         ],
     )
     types = {media_type_of("json" if name == "jsonl" else name) for name in FILE_FORMATS}
@@ -241,7 +232,7 @@ def _detections() -> Schema:
     told["headers"] = {
         "Link": {"schema": TEXT, "description": "The next page, where there is one (rel=next)."},
         INCOMPLETE: {
-            "schema": _choice(("true",)),
+            "schema": choice(("true",)),
             "description": "Time ran out before the page was full: what the answer lacks is on the next ones.",
         },
     }
@@ -255,12 +246,12 @@ def _clips() -> Schema:
         _READING,
         parameters=[
             *_filters(),
-            _query("generation", "heard by it", FROM_ONE),
-            _query("rule", "kept by it", FROM_ONE),
-            _query("destination", "of their rule", TEXT),
-            _query("labelled", "whether anybody said what is in them", _YES_NO),
-            _query("limit", "of a page (default 100)", {**FROM_ONE, "maximum": MAX_CLIPS}),
-            _query("cursor", "next_cursor of the page before", TEXT),
+            query("generation", "heard by it", FROM_ONE),
+            query("rule", "kept by it", FROM_ONE),
+            query("destination", "of their rule", TEXT),
+            query("labelled", "whether anybody said what is in them", YES_NO),
+            query("limit", "of a page (default 100)", {**FROM_ONE, "maximum": MAX_CLIPS}),
+            query("cursor", "next_cursor of the page before", TEXT),
         ],
     )
 
@@ -273,10 +264,6 @@ def _audio(parameters: list[Schema]) -> Schema:
     }
     made["responses"]["206"] = {"description": "The part that Range asks for.", "content": {"audio/*": {}}}
     return made
-
-
-def _choice(words: tuple[str, ...]) -> Schema:
-    return {"type": "string", "enum": list(words)}
 
 
 _CLIP: Final = shape(
@@ -303,7 +290,7 @@ _CLIP: Final = shape(
                 {
                     "id": FROM_ONE,
                     "class_path": TEXT,
-                    "verdict": _VERDICT,
+                    "verdict": VERDICT,
                     "annotator": TEXT,
                     "start_s": or_null(SECONDS),
                     "end_s": or_null(SECONDS),
@@ -323,7 +310,7 @@ _ANNOTATION: Final = shape(
         "start": or_null(TIME),
         "end": or_null(TIME),
         "class_path": TEXT,
-        "verdict": _VERDICT,
+        "verdict": VERDICT,
         "start_s": or_null(SECONDS),
         "end_s": or_null(SECONDS),
         "low_hz": or_null(NUMBER),

@@ -11,17 +11,16 @@ from serving.gateway.openapi_schemas import (
     SECONDS,
     TEXT,
     TIME,
+    YES_NO,
     Schema,
     array,
     or_null,
     ref,
     shape,
 )
-from streamer.web.openapi_parts import operation, parameter
+from streamer.web.openapi_parts import DETECTION_HINTS, VERDICT, choice, operation, parameter, query
 from tidzam_platform.lineage import MAX_CLIPS
 
-_YES_NO: Final[Schema] = {"type": "boolean"}
-_VERDICT: Final[Schema] = {"type": "string", "enum": ["present", "absent", "unsure"]}
 _FINDING: Final = (400, 401, 404, 502, 503)
 
 
@@ -40,14 +39,8 @@ def paths() -> dict[str, Schema]:
                 _FINDING,
                 parameters=[
                     parameter("detection", "its id; or a generation and a class, like 3:birds-crow"),
-                    parameter("start", "when it starts: then it is found sooner", "query", TIME),
-                    parameter("channel", "on which channel it was heard: then it is found sooner", "query"),
-                    parameter(
-                        "clips",
-                        "examples of each verdict (default 20)",
-                        "query",
-                        {**COUNT, "maximum": MAX_CLIPS},
-                    ),
+                    *DETECTION_HINTS,
+                    query("clips", "examples of each verdict (default 20)", {**COUNT, "maximum": MAX_CLIPS}),
                 ],
             )
         }
@@ -65,7 +58,7 @@ _CLIPS: Final = shape(
 _OVERRIDE: Final = shape({"at": TIME, "by": TEXT, "reason": TEXT, "parts": array(TEXT)})
 _FACTS: Final = shape(
     {
-        "state": {"type": "string", "enum": ["candidate", "refused", "exported"]},
+        "state": choice(("candidate", "refused", "exported")),
         "fingerprint": TEXT,
         "dataset_version": TEXT,
         "made_at": TIME,
@@ -74,7 +67,7 @@ _FACTS: Final = shape(
         "gate": or_null(
             shape(
                 {
-                    "passed": _YES_NO,
+                    "passed": YES_NO,
                     "reasons": array(TEXT),
                     "incumbent": or_null(FROM_ONE),
                     "override": or_null(_OVERRIDE),
@@ -111,7 +104,7 @@ _EXPERT: Final = shape(
         "code_version": TEXT,
         "fingerprint": TEXT,
         "weights": TEXT,
-        "is_code_of_today": _YES_NO,
+        "is_code_of_today": YES_NO,
         "clips": or_null(_CLIPS),
     }
 )
@@ -137,15 +130,15 @@ _EXAMPLE: Final = shape(
 )
 _CORRECTION: Final = shape(
     {
-        "kind": {"type": "string", "enum": ["superseded", "beside"]},
+        "kind": choice(("superseded", "beside")),
         "clip": FROM_ONE,
         "class_path": TEXT,
-        "verdict": _VERDICT,
+        "verdict": VERDICT,
         "annotator": TEXT,
         "tool": TEXT,
         "made_at": TIME,
-        "stands": _YES_NO,
-        "was": or_null(shape({"class_path": TEXT, "verdict": _VERDICT, "annotator": TEXT, "made_at": TIME})),
+        "stands": YES_NO,
+        "was": or_null(shape({"class_path": TEXT, "verdict": VERDICT, "annotator": TEXT, "made_at": TIME})),
     },
     description="Said since the version was made: in place of a label, or beside it by others.",
 )
@@ -176,7 +169,7 @@ _LINEAGE: Final = shape(
         "generation": shape(
             {
                 "number": FROM_ONE,
-                "known": {**_YES_NO, "description": "Whether the catalog knows it."},
+                "known": {**YES_NO, "description": "Whether the catalog knows it."},
                 "facts": or_null(_FACTS),
                 "service": _SERVICE,
             }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from serving.gateway.openapi_schemas import TEXT, Schema, ref
+from serving.gateway.openapi_schemas import TEXT, TIME, Schema, ref
+from tidzam_platform.labels.statement import VERDICTS
 
 _REASONS: Final = {
     400: "malformed, or not what can be done",
@@ -49,3 +50,20 @@ def operation(
 def parameter(name: str, says: str, where: str = "path", schema: Schema = TEXT) -> Schema:
     """One parameter; those that do not stand in the path may be left out."""
     return {"name": name, "in": where, "required": where == "path", "schema": schema, "description": says}
+
+
+def query(name: str, says: str, schema: Schema = TEXT) -> Schema:
+    """One parameter behind the question mark; it may be left out."""
+    return parameter(name, says, "query", schema)
+
+
+def choice(words: Sequence[str]) -> Schema:
+    """One of these words."""
+    return {"type": "string", "enum": list(words)}
+
+
+VERDICT: Final = choice(VERDICTS)
+DETECTION_HINTS: Final = (
+    query("start", "when it starts: then it is found sooner", TIME),
+    query("channel", "on which channel it was heard: then it is found sooner"),
+)

@@ -15,7 +15,7 @@ from serving.gateway.openapi_schemas import (
     or_null,
     shape,
 )
-from streamer.web.openapi_parts import operation, parameter
+from streamer.web.openapi_parts import operation, query
 from tidzam_platform.learning.queue import MAX_PAGE
 
 _READING: Final = (400, 401, 503)
@@ -29,8 +29,8 @@ def schemas() -> dict[str, Schema]:
 
 def paths() -> dict[str, Schema]:
     """Operations by path and method."""
-    limit = parameter("limit", "at most so many (default 100)", "query", {**FROM_ONE, "maximum": MAX_PAGE})
-    generation = parameter("generation", "ranked by it; else by the newest that ranked", "query", FROM_ONE)
+    limit = query("limit", "at most so many (default 100)", {**FROM_ONE, "maximum": MAX_PAGE})
+    generation = query("generation", "ranked by it; else by the newest that ranked", FROM_ONE)
     return {
         "/api/v1/queue": {
             "get": operation(

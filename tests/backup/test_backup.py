@@ -240,8 +240,9 @@ def test_a_home_that_holds_anything_is_refused(home: Settings, tmp_path: Path) -
         make_backup(home, tmp_path / "other")
     with pytest.raises(BackupError, match="outside"):
         make_backup(home, home.store_folder / "backups")
-    with pytest.raises(BackupError, match="part of the next"):
-        make_backup(home, home.home / "one.tar.zst")
+    for inside in ("one.tar.zst", "secrets/one.tar.zst", "new/one.tar.zst"):  # a file leaves its folder out
+        with pytest.raises(BackupError, match="part of the next"):
+            make_backup(home, home.home / inside)
 
 
 def test_backups_in_the_home_itself_are_not_in_backups(home: Settings, tmp_path: Path) -> None:
@@ -269,6 +270,32 @@ def test_a_backup_that_cannot_be_read_again_is_taken_away(
         make_backup(home, place)
     assert not place.is_file()
     assert not list((place / "backups").glob("*"))
+
+
+def test_a_backup_with_a_later_name_is_not_taken_for_the_one_just_made(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tidzam_platform.backup import making
+
+    old = fill(home)
+    place = tmp_path / "backups"
+    make_backup(home, place)
+    (before,) = (place / "backups").glob("*.json")
+    later = before.rename(before.with_name("2999-01-01T00-00-00.000Z.json"))  # a clock went wrong
+    add_clip(old, 77)
+    old.catalog.close()
+    made = make_backup(home, place).manifest
+    (mine,) = set((place / "backups").glob("*.json")) - {later}
+    assert verify_backup(mine).made_at == made.made_at
+
+    def damaged(path: Path, **more: Any) -> Manifest:
+        manifest = verify_backup(path, **more)
+        raise BackupError(f"{manifest.made_at} is damaged")
+
+    monkeypatch.setattr(making, "verify_backup", damaged)
+    with pytest.raises(BackupError, match="is damaged"):
+        make_backup(home, place)
+    assert set((place / "backups").glob("*.json")) == {later, mine}
 
 
 def _flip(data: bytes) -> bytes:

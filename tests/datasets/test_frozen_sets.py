@@ -192,6 +192,35 @@ def test_clips_of_a_split_class_are_tested_once_somebody_says_which_part(
     }
 
 
+def test_what_is_noise_is_said_by_todays_names(catalog: Catalog, store: LocalStore) -> None:
+    with catalog.session() as session:
+        add_clip(session, "a", "test", "noise-wind")
+        add_clip(session, "b", "test", "hum")
+        add_clip(session, "c", "test", "hum", "frogs")
+    before = freeze_test_sets(catalog, store)
+    assert {row.class_path for row in load_test_set(store, before["noise"])} == {"noise-wind"}
+    change_taxonomy(catalog, Wishes({"noise-wind": "wind", "hum": "noise-hum"}, {}, {}), by="ann", reason="x")
+    after = freeze_test_sets(catalog, store)
+    (row,) = load_test_set(store, after["noise"])
+    assert (row.sha256[0], row.class_path) == ("b", "hum"), "the label keeps its name"
+    assert after["clips"].version == before["clips"].version
+
+
+def test_labels_that_became_the_same_statement_stand_once(catalog: Catalog, store: LocalStore) -> None:
+    with catalog.session() as session:
+        add_clip(session, "a", "train", "cat", "kitten")
+        add_clip(session, "b", "train", "kitten")
+        add_clip(session, "c", "train", "kitten", "cat", absent=("rain",))
+    change_taxonomy(catalog, Wishes({}, {"cat": ("cat", "kitten")}, {}), by="ann", reason="nobody hears it")
+    made = load_manifest(catalog, store, build_dataset(catalog, store).version)
+    assert [(row.clip_sha256[0], row.class_path, row.verdict) for row in made.rows] == [
+        ("a", "cat", "present"),
+        ("b", "cat", "present"),
+        ("c", "cat", "present"),
+        ("c", "rain", "absent"),
+    ]
+
+
 def test_without_a_reason_or_a_name_nothing_changes(catalog: Catalog) -> None:
     with pytest.raises(TaxonomyError, match="say why"):
         change_taxonomy(catalog, Wishes({"a": "b"}, {}, {}), by="ann", reason=" ")

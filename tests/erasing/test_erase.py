@@ -121,7 +121,8 @@ def test_clips_go_what_was_said_of_them_stays_and_the_audit_has_it_all(filled: H
     plan = plan_erasing(filled, AN_HOUR)
     (gone,) = plan.clips
     copies = [
-        filled.settings.home / "cache" / name for name in (f"variants/a/{gone.sha256}-0.npz", "store/x/copy")
+        filled.settings.home / "cache" / name
+        for name in (f"variants/a/{gone.sha256}-0.npz", f"learning/a/{gone.sha256}.npz", "store/x/copy")
     ]
     for copy in copies:
         copy.parent.mkdir(parents=True)

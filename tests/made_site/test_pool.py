@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.parts import require_part
+from tidzam_platform.errors import FolderInUseError
 from tidzam_platform.made_site.clips import make_clip
 from tidzam_platform.made_site.pool import SOUNDS, PoolSize, make_pool, plan_pool, plan_test
 
@@ -55,3 +56,25 @@ def test_a_pool_is_made_once_and_read_afterwards(tmp_path: Path) -> None:
 def test_a_pool_without_clips_is_refused() -> None:
     with pytest.raises(ValueError, match="needs clips"):
         PoolSize(share=0)
+
+
+def test_a_pool_that_lost_a_clip_is_made_anew(tmp_path: Path) -> None:
+    require_part("ffmpeg")
+    size = PoolSize(share=0.01, test_clips_per_sound=1)
+    made = make_pool(tmp_path / "made", size=size)
+    lost, cut = made.pool[0].path, made.test[0].path
+    whole = cut.stat().st_size
+    lost.unlink()
+    cut.write_bytes(cut.read_bytes()[:100])
+    assert make_pool(tmp_path / "made", size=size) == made
+    assert lost.exists()
+    assert cut.stat().st_size == whole
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "test" / "mine.txt"
+    mine.parent.mkdir()
+    mine.touch()
+    with pytest.raises(FolderInUseError, match="not of a made pool"):
+        make_pool(tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [mine]

@@ -155,8 +155,8 @@ def test_a_run_that_was_killed_is_completed_by_the_next_one(everything_ends: Set
         entries = session.scalars(select(AuditEntry)).all()
     stored = {key for key in opened.store.keys() if not key.startswith("manifests/")}  # noqa: SIM118
     assert stored == named
-    removed_clips = sum(e.details["items"] for e in entries if e.details["kind"] == "unlabelled clips")
-    assert removed_clips == 2
+    for kind, items in (("unlabelled clips", 2), ("logs", 1)):
+        assert sum(e.details["items"] for e in entries if e.details["kind"] == kind) == items
     again = last_line(run_cli(["retention", "--json"], everything_ends.home, env=ALL_SET).stdout)
     assert again["items"] == 0
     opened.catalog.close()

@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
-from tidzam_platform.backup.manifest import Manifest
+from tidzam_platform.backup.manifest import MAX_BYTES, Manifest
 from tidzam_platform.crash_points import reach
 from tidzam_platform.errors import BackupError, FolderInUseError
 from tidzam_platform.files import (
     PARTIAL_FOLDER,
     exclusive,
+    fsync_folder,
     partial_path,
     remove_leavings,
     whole_file,
@@ -39,7 +40,6 @@ _MANIFEST: Final = "manifest.json"
 _MEMBER: Final = re.compile(r"blobs/([0-9]{1,12})")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _BLOCK_BYTES: Final = 1 << 20
-_MAX_MANIFEST_BYTES: Final = 1 << 30
 _PRIVATE: Final = 0o600  # of all that a backup is made of: secrets are in it
 
 
@@ -144,8 +144,7 @@ class FolderWriter:
         """See ``Writer``."""
         _fsync_below(self._folder / OBJECTS)
         reach("backup.before_manifest")
-        path = self._folder / BACKUPS / f"{_file_moment(manifest.made_at)}.json"
-        with whole_file(path, self._folder) as temporary, _private(temporary) as handle:
+        with whole_file(manifest_path(self._folder, manifest), self._folder) as temporary, _private(temporary) as handle:
             handle.write(manifest.to_bytes())
 
 
@@ -202,6 +201,11 @@ def changing_folder(folder: Path) -> Iterator[None]:
         raise BackupError(f"{folder} is no folder of backups")
     with exclusive(folder / _LOCK, f"a backup in {folder}"):
         yield
+
+
+def manifest_path(folder: Path, manifest: Manifest) -> Path:
+    """Where the manifest of a backup stands in a folder of them."""
+    return folder / BACKUPS / f"{manifest.made_at.replace(':', '-')}.json"
 
 
 def manifests_in(folder: Path) -> list[Path]:
@@ -273,7 +277,9 @@ def _read_file(path: Path, take: Take) -> Manifest:
                     raise BackupError(f"{path} holds {member.name!r:.200}, which no backup of ours does")
                 if blob is not None:
                     take(blob[1], handle)  # type: ignore[arg-type]
-                elif member.size <= _MAX_MANIFEST_BYTES:
+                elif member.size > MAX_BYTES:
+                    raise BackupError(f"{path} holds a manifest of {member.size} bytes: that is no manifest")
+                else:
                     manifest = Manifest.from_bytes(handle.read(), str(path))
     except (tarfile.TarError, pa.ArrowException, EOFError) as error:
         raise BackupError(f"{path} is no backup, or was cut: {error}") from error
@@ -317,12 +323,4 @@ def _fsync_below(folder: Path) -> None:
     """What was renamed into the folders of objects survives a power cut before a manifest names it."""
     for place in (folder, *folder.glob("??")):
         if place.is_dir():
-            handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-
-
-def _file_moment(moment: str) -> str:
-    return moment.replace(":", "-")
+            fsync_folder(place)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from tidzam_platform import __version__
-from tidzam_platform.backup.containers import Writer, is_file_name, manifests_in, writing_file, writing_folder
+from tidzam_platform.backup.containers import Writer, is_file_name, manifest_path, writing_file, writing_folder
 from tidzam_platform.backup.contents import LEFT_OUT, archive_files, home_files, settings_files
 from tidzam_platform.backup.databases import copy_catalog, copy_sqlite, counts_of, is_sqlite, sqlite_catalog
 from tidzam_platform.backup.known_files import KnownFiles
@@ -131,12 +131,13 @@ def make_backup(
         work.advance = advance or work.advance
         _copy(work, archive=archive)
         writer.finish(manifest)
-    _require_readable(destination, known)
+    made = destination if is_file_name(destination) else manifest_path(destination, manifest)
+    _require_readable(made, known)
     return BackupReport(destination, manifest, work.new_bytes, time.monotonic() - began_s)
 
 
 def _require_outside(settings: Settings, destination: Path) -> None:
-    if is_file_name(destination) and destination.parent == settings.home:
+    if is_file_name(destination) and destination.is_relative_to(settings.home):
         raise BackupError(
             f"{destination} would be part of the next backup: name a place outside of {settings.home}"
         )
@@ -147,12 +148,12 @@ def _require_outside(settings: Settings, destination: Path) -> None:
         )
 
 
-def _require_readable(destination: Path, known: KnownFiles) -> None:
-    """Read it again; one that is damaged is taken away: it is none."""
+def _require_readable(made: Path, known: KnownFiles) -> None:
+    """Read the file, or what the manifest names, again; one that is damaged is taken away: it is none."""
     try:
-        verify_backup(destination, only_new=known)
+        verify_backup(made, only_new=known)
     except BackupError:
-        (destination if is_file_name(destination) else manifests_in(destination)[-1]).unlink(missing_ok=True)
+        made.unlink(missing_ok=True)
         raise
 
 

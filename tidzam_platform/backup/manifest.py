@@ -18,7 +18,7 @@ STORE: Final = "store"
 MODELS: Final = "models"
 ARCHIVE: Final = "archive"
 SETTINGS: Final = "settings"
-_MAX_BYTES: Final = 1 << 30  # of a manifest: some millions of files
+MAX_BYTES: Final = 1 << 30  # of a manifest: some millions of files
 _MAX_PATH: Final = 4096
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _BLOB: Final = re.compile(r"[0-9a-f]{64}|[0-9]{1,12}")
@@ -92,7 +92,7 @@ class Manifest:
         Raises:
             BackupError: it is none, damaged, of a newer format, or names what lies outside of a home.
         """
-        if len(data) > _MAX_BYTES:
+        if len(data) > MAX_BYTES:
             raise BackupError(f"the manifest of {what} is {len(data)} bytes long: that is no manifest")
         try:
             outer: Any = json.loads(data)

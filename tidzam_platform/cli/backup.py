@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,7 +15,8 @@ from tidzam_platform.cli.output import json_option, print_json, print_line, prin
 if TYPE_CHECKING:
     from tidzam_platform.backup import Manifest
 
-_CREATE = "create"
+_CREATE: Final = "create"
+_SHOWN_MISSING: Final = 20
 
 
 class _CreateByDefault(click.Group):
@@ -71,8 +73,7 @@ def create(ctx: click.Context, place: Path, archive: bool, as_json: bool) -> Non
     else:
         _print_summary(f"backup in {report.path}", manifest)
         print_line(f"{report.new_bytes / 1e6:.1f} MB were new; read again and whole; {report.seconds:.1f} s")
-    for key in manifest.missing[:20]:
-        remarks.print(f"missing in the store: {key}", style="red")
+    _tell_missing("missing in the store", manifest.missing)
     ctx.exit(1 if manifest.missing else 0)
 
 
@@ -141,6 +142,7 @@ def restore(ctx: click.Context, place: Path, home: Path, as_json: bool) -> None:
       ./tidzam restore /mnt/backups/tidzam --home /srv/tidzam --json
     """
     from tidzam_platform.backup import restore_backup
+    from tidzam_platform.cli.check import print_findings
     from tidzam_platform.operations.findings import look
     from tidzam_platform.settings import load_settings
 
@@ -163,21 +165,8 @@ def restore(ctx: click.Context, place: Path, home: Path, as_json: bool) -> None:
         )
         ctx.exit(0 if ok else 1)
     _print_summary(f"restored into {report.home}", report.manifest)
-    print_table(
-        "",
-        ("", "what", "found", "to mend it"),
-        [
-            (
-                "ok" if finding.ok else "MISSING" if finding.needed else "missing",
-                finding.name,
-                finding.found or "-",
-                finding.remedy,
-            )
-            for finding in findings
-        ],
-    )
-    for key in report.missing[:20]:
-        remarks.print(f"missing in the store, also when the backup was made: {key}", style="red")
+    print_findings(findings)
+    _tell_missing("missing in the store, also when the backup was made", report.missing)
     if report.recordings_elsewhere:
         remarks.print(
             f"{report.recordings_elsewhere} recordings are not in the backup; the catalog names where they lay"
@@ -187,6 +176,13 @@ def restore(ctx: click.Context, place: Path, home: Path, as_json: bool) -> None:
             f"its settings lie in {report.home / 'settings' / 'tidzam.toml'}: TIDZAM_CONFIG may name them"
         )
     ctx.exit(0 if ok else 1)
+
+
+def _tell_missing(what: str, keys: Sequence[str]) -> None:
+    for key in keys[:_SHOWN_MISSING]:
+        remarks.print(f"{what}: {key}", style="red")
+    if len(keys) > _SHOWN_MISSING:
+        remarks.print(f"{what}: and {len(keys) - _SHOWN_MISSING} more, see --json", style="red")
 
 
 def _summary(manifest: Manifest) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
@@ -74,13 +75,18 @@ def check(
             }
         )
     else:
-        print_table("", ["", "what", "found", "to mend it"], [_row(finding) for finding in findings])
+        print_findings(findings)
         print_line("all that is needed is there" if is_there else "something that is needed is missing")
         if reports:
             print_process_table(reports)
         else:
             print_line(f"{'none of that was started' if runs else 'nothing runs'}; ./tidzam start starts it")
     ctx.exit(0 if ok else 1)
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """A table on standard output: what was looked at, and what mends what is missing."""
+    print_table("", ["", "what", "found", "to mend it"], [_row(finding) for finding in findings])
 
 
 def _mend(processes: tuple[str, ...]) -> tuple[list[ProcessReport], bool]:

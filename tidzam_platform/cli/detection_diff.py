@@ -64,6 +64,6 @@ def print_diff(found: Difference) -> None:
 def write_picture(found: Difference, file: Path) -> None:
     """Draw the difference into a PNG file, whole or not at all."""
     from tidzam_platform.detections.difference_picture import picture_of
-    from tidzam_platform.files import write_whole
+    from tidzam_platform.files import write_for_user
 
-    write_whole(file, picture_of(found))
+    write_for_user(file, picture_of(found))

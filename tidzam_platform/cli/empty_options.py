@@ -42,4 +42,4 @@ def _refusing(
 
 
 def _is_empty(value: object) -> bool:
-    return isinstance(value, str) and not value.strip()
+    return isinstance(value, str) and not value.strip(" ,\t\r\n")  # a list without words, too

@@ -11,6 +11,7 @@ import click
 
 from tidzam_platform.cli.detections import Moment
 from tidzam_platform.cli.output import json_option, print_json, print_line, print_table, remarks
+from tidzam_platform.labels.statement import VERDICTS
 
 
 @click.group()
@@ -101,7 +102,7 @@ def import_(
 @click.option("--to", "until", type=Moment(), help="Only what starts before: a time, or a day (UTC).")
 @click.option("--annotator", help="Only by this annotator.")
 @click.option("--class", "classes", multiple=True, help="A class, with all below it; may be repeated.")
-@click.option("--verdict", type=click.Choice(["present", "absent", "unsure"]), help="Only these.")
+@click.option("--verdict", type=click.Choice(VERDICTS), help="Only these.")
 @click.option("--history", is_flag=True, help="With those that were superseded.")
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many at most."

@@ -80,7 +80,6 @@ def add(
     from tidzam_platform.clips.rules_store import add_rule, classes_not_known
     from tidzam_platform.home import Home
 
-    _refuse_empty(channels=channels, classes=classes, times=times, days=days, zone=zone, **given)
     schedule = {"times": _joined(times), "days": _joined(days), "zone": zone}
     schedule = {name: value for name, value in schedule.items() if value}
     spec = RecorderRuleSpec.parse(
@@ -171,15 +170,6 @@ def remove(rule_id: int, as_json: bool) -> None:
         print_json(removed.as_dict())
     else:
         print_line(f"rule {removed.id} keeps nothing any more: {_said(removed)}")
-
-
-def _refuse_empty(**given: Any) -> None:
-    """An option without anything in it means everything nowhere: what a script left empty must not keep all sounds."""
-    for name, value in given.items():
-        words = value if isinstance(value, tuple) else (value,)
-        if any(isinstance(word, str) and not word.strip(" ,") for word in words):
-            option = name.replace("_", "-")
-            raise click.BadParameter("it is empty: say something, or leave it out", param_hint=f"--{option}")
 
 
 def _joined(words: tuple[str, ...]) -> str:

@@ -22,6 +22,11 @@ def says(verdict: str) -> ColumnElement[bool]:
     )
 
 
+def is_labelled() -> ColumnElement[bool]:
+    """Whether any annotation of the clip (of the query around it) stands."""
+    return exists().where(Annotation.clip_id == Clip.id, Annotation.superseded_by_id.is_(None))
+
+
 def is_refuted() -> ColumnElement[bool]:
     """Whether somebody says that what the clip was kept for is not in it."""
     return exists().where(
@@ -63,10 +68,9 @@ def clips_per_class(catalog: Catalog) -> Counter[str]:
 
 def count_unchecked(catalog: Catalog) -> int:
     """Clips cut out of live audio that wait for labels: no annotation of them stands."""
-    labelled = exists().where(Annotation.clip_id == Clip.id, Annotation.superseded_by_id.is_(None))
     with catalog.reading() as session:
         found = session.scalar(
-            select(func.count()).select_from(Clip).where(Clip.channel.is_not(None), ~labelled)
+            select(func.count()).select_from(Clip).where(Clip.channel.is_not(None), ~is_labelled())
         )
     return int(found or 0)
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Annotation, Clip
 from tidzam_platform.channel_patterns import matches_channel
-from tidzam_platform.clips.counting import says
+from tidzam_platform.clips.counting import is_labelled, says
 from tidzam_platform.clock import format_utc
 from tidzam_platform.errors import TidzamError
 from tidzam_platform.labels.class_paths import SEPARATOR
@@ -171,8 +171,7 @@ def _conditions(session: Session, query: ClipQuery) -> list[ColumnElement[bool]]
     if query.highest_score is not None:
         found.append(Clip.score <= query.highest_score)
     if query.is_labelled is not None:
-        labelled = exists().where(Annotation.clip_id == Clip.id, Annotation.superseded_by_id.is_(None))
-        found.append(labelled if query.is_labelled else ~labelled)
+        found.append(is_labelled() if query.is_labelled else ~is_labelled())
     return found
 
 

@@ -27,12 +27,6 @@ def other_names(spec: RecorderRuleSpec, taxonomy: Taxonomy) -> tuple[str, ...]:
     )
 
 
-def by_all_names(spec: RecorderRuleSpec, taxonomy: Taxonomy) -> RecorderRuleSpec:
-    """The rule with its classes by all their names; itself where no class changed."""
-    more = other_names(spec, taxonomy)
-    return spec.model_copy(update={"classes": (*spec.classes, *more)}) if more else spec
-
-
 def rules_that_follow(catalog: Catalog) -> list[dict[str, Any]]:
     """The standing rules that mean more names than they say: ``id`` and ``also``."""
     from tidzam_platform.clips.rules_store import read_rules  # it reads rules by this module

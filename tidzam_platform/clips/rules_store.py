@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Clip, RecorderRule
 from tidzam_platform.clips.reading_rules import UnreadableRule, read_specification
-from tidzam_platform.clips.renamed_classes import by_all_names, other_names
+from tidzam_platform.clips.renamed_classes import other_names
 from tidzam_platform.clips.rules import EVERYTHING, RecorderRuleSpec
 from tidzam_platform.clock import format_utc, utc_now
 from tidzam_platform.datasets.taxonomy_changes import known_classes, taxonomy_of
@@ -196,7 +196,7 @@ def _read(
         read = read_specification(text)
         if isinstance(read, RecorderRuleSpec):
             also = other_names(read, taxonomy)
-            spec = by_all_names(read, taxonomy)
+            spec = read.model_copy(update={"classes": (*read.classes, *also)}) if also else read
             readable.append(StoredRule(rule_id, spec, made_by, made_at, removed_at, number, also))
         else:
             unreadable.append(UnreadableRule(rule_id, read, made_by, made_at, removed_at, number))

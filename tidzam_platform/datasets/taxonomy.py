@@ -82,18 +82,6 @@ class Taxonomy:
             dict.fromkeys((class_path, *today, *(name for target in today for name in self.sources(target))))
         )
 
-    def thresholds(self, thresholds: Mapping[str, float]) -> dict[str, float]:
-        """Thresholds of a generation by today's names.
-
-        A merged class takes the highest of those that it was made of, so that it is heard no sooner than they were;
-        each part of a split class takes that of the whole.
-        """
-        found: dict[str, float] = {}
-        for path, threshold in thresholds.items():
-            for target in self.targets(path):
-                found[target] = max(threshold, found.get(target, 0.0))
-        return found
-
     def changed(self, change: ClassMapping) -> Taxonomy:
         """The taxonomy after one more change.
 
@@ -172,9 +160,9 @@ def comparison_names(
             top = taxonomy.name(path)
             join(lower for lower in today if is_within(lower, top))
     names: dict[str, str] = {}
+    wholes = [name for name in leaves if len(taxonomy.targets(name)) > 1]
     for path in today:
         roots = [name for name in together[path] if not together[path].intersection(ancestors(name))]
-        wholes = [name for name in leaves if len(taxonomy.targets(name)) > 1]
         names[path] = (
             roots[0]
             if len(roots) == 1

@@ -61,7 +61,7 @@ def taxonomy_of(session: Session, version: int | None = None) -> Taxonomy:
 
 
 def change_taxonomy(catalog: Catalog, wishes: Wishes, *, by: str, reason: str) -> TaxonomyChange:
-    """Write a change: from now on labels, frozen sets, thresholds and rules are read by the new names.
+    """Write a change: from now on labels, frozen sets and rules are read by the new names.
 
     Annotations stay as they are. The same call again is refused: the old classes are known no more.
 

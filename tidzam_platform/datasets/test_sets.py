@@ -8,7 +8,7 @@
 
 A group's side is kept for ever (``datasets.sides``), so a clip that was once in a set never returns to training; a
 copy of one that is imported in another group follows it (``datasets.near_copies``). Labels stand in a set by the
-names that they had; readers take today's (``datasets.taxonomy``).
+names that they had; readers take today's (``datasets.taxonomy``), and today's say what is noise.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Annotation, Clip, Group, Recording, TestSet
 from tidzam_platform.classifiers.evaluation.false_alarms import is_background
 from tidzam_platform.clock import utc_now
+from tidzam_platform.datasets.taxonomy import Taxonomy
+from tidzam_platform.datasets.taxonomy_changes import taxonomy_of
 from tidzam_platform.datasets.test_rows import (
     KINDS,
     Kind,
@@ -48,10 +50,11 @@ def freeze_test_sets(catalog: Catalog, store: ObjectStore) -> dict[Kind, TestSet
     """
     with catalog.reading() as session:
         clips, recordings = _clip_rows(session), _recording_rows(session)
+        taxonomy = taxonomy_of(session)
     rows: dict[Kind, Iterable[TestRow]] = {
         "clips": clips,
         "recordings": recordings,
-        "noise": [*_noise_only(clips), *_noise_only(recordings)],
+        "noise": [*_noise_only(clips, taxonomy), *_noise_only(recordings, taxonomy)],
     }
     for kind in KINDS:
         if ordered := canonical(rows[kind]):
@@ -155,9 +158,16 @@ def _recording_rows(session: Session) -> list[TestRow]:
     ]  # fmt: skip
 
 
-def _noise_only(rows: Sequence[TestRow]) -> list[TestRow]:
+def _noise_only(rows: Sequence[TestRow], taxonomy: Taxonomy) -> list[TestRow]:
     """Labels that say that nothing sounds, of items in whose labelled stretch nothing else is said to sound."""
-    sounding = {row.item for row in rows if row.verdict == "present" and not is_background(row.class_path)}
-    quiet = [row for row in rows if row.verdict == "present" and is_background(row.class_path)]
+    quiet: list[TestRow] = []
+    sounding = set()
+    for row in rows:
+        if row.verdict != "present":
+            continue
+        if all(map(is_background, taxonomy.targets(row.class_path))):
+            quiet.append(row)
+        else:
+            sounding.add(row.item)
     # A stretch of a recording that people marked as noise counts, whatever sounds beside it; a clip counts whole.
     return [row for row in quiet if row.item not in sounding or (row.channel and row.start_s is not None)]

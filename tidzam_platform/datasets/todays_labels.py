@@ -18,6 +18,10 @@ class Label:
     group: Group
 
 
+_Statements = dict[tuple[object, ...], list[tuple[Label, str, str]]]
+"""By what is said of a clip: the labels that say it, with class and verdict of today."""
+
+
 def todays_labels(labels: Sequence[Label], taxonomy: Taxonomy) -> list[tuple[Label, str, str]]:
     """Labels with their class and verdict of today; what became the same statement of a clip stands once.
 
@@ -34,7 +38,7 @@ def todays_labels(labels: Sequence[Label], taxonomy: Taxonomy) -> list[tuple[Lab
             said.setdefault(label.clip.id, []).append(label.annotation.class_path)
         else:
             denied.setdefault(label.clip.id, set()).add(label.annotation.class_path)
-    found: dict[tuple[object, ...], tuple[Label, str, str]] = {}
+    found: _Statements = {}
     heard: set[tuple[int, str]] = set()
     for label in labels:
         if label.annotation.verdict == "present":
@@ -52,10 +56,15 @@ def todays_labels(labels: Sequence[Label], taxonomy: Taxonomy) -> list[tuple[Lab
             is_changed = path != label.annotation.class_path or taxonomy.sources(path)
             if is_whole and not (is_changed and (label.clip.id, path) in heard):
                 _add(found, label, path)
-    return list(found.values())
+    return [one for same in found.values() for one in same]
 
 
-def _add(found: dict[tuple[object, ...], tuple[Label, str, str]], label: Label, path: str) -> None:
+def _add(found: _Statements, label: Label, path: str) -> None:
+    """One more label; what was changed to say the same as another says nothing more."""
     said = label.annotation
-    key = (label.clip.id, path, said.verdict, said.start_s, said.end_s, said.class_path == path and said.id)
-    found.setdefault(key, (label, path, said.verdict))
+    same = found.setdefault((label.clip.id, path, said.verdict, said.start_s, said.end_s), [])
+    if said.class_path == path:
+        same[:] = [one for one in same if one[0].annotation.class_path == path]
+    elif same:
+        return
+    same.append((label, path, said.verdict))

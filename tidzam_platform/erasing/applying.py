@@ -33,7 +33,7 @@ class ErasingReport:
 
     Attributes:
         recordings: paths.
-        seconds: of audio in them that is silence now; whole packets are, so that it is more than was asked for.
+        seconds: of audio in them that was asked for; whole packets became silence, so that it is a bit more.
         clips: SHA-256 of those that are gone.
         versions: dataset versions that lack clips now.
         failed: recordings that could not be erased, and why.
@@ -139,6 +139,8 @@ def _erase_clips(home: Home, clips: list[ClipToErase], audit: _Audit, report: Er
 
     def take_row(session: Session, old: OldClip) -> bool:
         clip = by_id[old.id]
+        # Before the row: a run that is killed finds the clip again, and with it what is left of these.
+        _remove_copies(home, clip.sha256)
         if not forget_clips(session, [clip.id]):
             return False
         for version in clip.versions:
@@ -155,7 +157,12 @@ def _erase_clips(home: Home, clips: list[ClipToErase], audit: _Audit, report: Er
         shutil.rmtree(home.settings.store_cache_folder, ignore_errors=True)
     for old in gone:
         clip = by_id[old.id]
-        for copy in (home.settings.home / "cache" / "variants").glob(f"*/{clip.sha256}-*"):
-            copy.unlink(missing_ok=True)  # stretched copies that training made
         report.clips.append(clip.sha256)
         report.versions = sorted({*report.versions, *clip.versions})
+
+
+def _remove_copies(home: Home, sha256: str) -> None:
+    """What was made of a clip's audio on this machine: stretched copies for training, and features for ranking."""
+    cache = home.settings.home / "cache"
+    for copy in (*cache.glob(f"variants/*/{sha256}-*"), *cache.glob(f"learning/*/{sha256}.npz")):
+        copy.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,12 @@ from tidzam_platform.audio.sniffing import sniff
 from tidzam_platform.erasing.ogg_files import erase_ogg
 from tidzam_platform.erasing.other_files import erase_flac, erase_wav
 from tidzam_platform.errors import ArchiveError, TidzamError
-from tidzam_platform.files import fsync_folder, partial_path
+from tidzam_platform.files import (
+    remove_empty_partial_folder,
+    remove_leavings,
+    sha256_of_file,
+    whole_file,
+)
 
 _WAYS: Final[dict[str, tuple[str, Callable[[Path, Path, Sequence[Span]], tuple[Span, ...]]]]] = {
     "ogg": ("packets replaced by silence, all others bit by bit the same", erase_ogg),
@@ -49,7 +53,6 @@ def erase_file(path: Path, spans: Sequence[Span]) -> ErasedFile:
         ArchiveError: the file cannot be erased, or its time axis would change; it is as it was before.
     """
     from tidzam_platform.audio import probe
-    from tidzam_platform.files import sha256_of_file
 
     with path.open("rb") as handle:
         container = sniff(handle).name
@@ -57,7 +60,8 @@ def erase_file(path: Path, spans: Sequence[Span]) -> ErasedFile:
         raise ArchiveError(f"{path}: a {container} file cannot be erased in place: cut it yourself")
     way, erase = _WAYS[container]
     before = probe(path)
-    with partial_path(path.parent) as temporary:
+    remove_leavings(path.parent)  # of an erasing that was killed: what was to go may be in it
+    with whole_file(path) as temporary:
         try:
             erased = erase(path, temporary, spans)
             after = probe(temporary)
@@ -70,13 +74,7 @@ def erase_file(path: Path, spans: Sequence[Span]) -> ErasedFile:
                 f"{path} was not erased: it would last {after.seconds} s instead of {before.seconds} s"
             )
         shutil.copymode(path, temporary)
-        handle_number = os.open(temporary, os.O_RDONLY)
-        try:
-            os.fsync(handle_number)
-        finally:
-            os.close(handle_number)
         sha256 = sha256_of_file(temporary)
-        temporary.replace(path)
-    fsync_folder(path.parent)
+    remove_empty_partial_folder(path.parent)
     status = path.stat()
     return ErasedFile(erased, status.st_size, status.st_mtime_ns, sha256, way)

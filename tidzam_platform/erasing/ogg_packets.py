@@ -44,12 +44,10 @@ class Edits:
     Attributes:
         pages: by offset.
         silenced: stretches of silence that come of it, in s.
-        packets: how many were replaced.
     """
 
     pages: dict[int, PageEdit] = field(default_factory=dict)
     silenced: list[Span] = field(default_factory=list)
-    packets: int = 0
 
 
 def plan_edits(
@@ -112,7 +110,6 @@ def _plan_run(
                     silencer.silent(packet, ticks) if ticks or codec.first_packet_is_silent else b""
                 )
                 edits.silenced.append((begin_s, end_s))
-                edits.packets += 1
             ticks_before += ticks
             open_pieces = []
     if open_pieces and _near(zero_s + ticks_before / codec.rate_hz, spans):

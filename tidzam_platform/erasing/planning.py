@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from tidzam_platform.archive.erased_tag import Span, covers, joined
 from tidzam_platform.catalog.tables import Annotation, Clip, DatasetVersion, Recording, Source
 from tidzam_platform.datasets.build import load_manifest
+from tidzam_platform.datasets.taxonomy_changes import read_taxonomy
 from tidzam_platform.detections.query import DetectionQuery
 from tidzam_platform.detections.reader import DetectionReader
 from tidzam_platform.errors import QueryError
@@ -31,7 +32,7 @@ class ErasingRequest:
     """What somebody wants erased.
 
     Attributes:
-        class_path: this class and those below it.
+        class_path: this class and those below it, also by what it was called before or became since (taxonomy).
         source: a source, with all its channels.
         since: aware.
         until: aware.
@@ -140,11 +141,14 @@ def plan_erasing(home: Home, request: ErasingRequest) -> ErasingPlan:
 
 def _find_stretches(home: Home, plan: ErasingPlan) -> None:
     request = plan.request
+    taxonomy = read_taxonomy(home.catalog)
+    wanted = request.class_path
+    names = tuple(dict.fromkeys((wanted, *taxonomy.targets(wanted), *taxonomy.sources(wanted))))
     query = DetectionQuery(
         since=request.since - _LONGEST,
         until=request.until,
         channels=(f"{request.source}:*",),
-        classes=(request.class_path,),
+        classes=names,
     )
     heard = []
     for one in DetectionReader(home.catalog, home.store).all(query):
@@ -162,7 +166,9 @@ def _find_stretches(home: Home, plan: ErasingPlan) -> None:
             )
         )
         heard += [
-            (start, end) for start, end, path in said if start and end and is_within(path, request.class_path)
+            (start, end)
+            for start, end, path in said
+            if start and end and any(is_within(path, name) for name in names)
         ]
     margin = timedelta(seconds=request.margin_s)
     for start, end in sorted(heard):

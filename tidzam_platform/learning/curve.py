@@ -19,12 +19,11 @@ from tidzam_platform.classifiers.trained_tree import TrainedTree
 from tidzam_platform.classifiers.training import fit_tree
 from tidzam_platform.classifiers.tree.shape import tree_of
 from tidzam_platform.learning.pool import Pool, random_labels, start_labels
-from tidzam_platform.learning.ranking import rank
+from tidzam_platform.learning.ranking import COMMITTEE, rank
 from tidzam_platform.settings import Settings
 
 ACTIVE: Final = "active"
 RANDOM: Final = "random"
-_COMMITTEE: Final = 2  # generations that may disagree, as in the queue
 
 Say = Callable[[str], None]
 
@@ -100,7 +99,7 @@ class Courses:
             self._pool.labelled(free),
             self._pool.labelled(labelled),
             self._course.labels_a_round,
-            committee=trees[:-1][-_COMMITTEE:],
+            committee=trees[:-1][-COMMITTEE:],
         )
         return [free[one.index] for one in found]
 

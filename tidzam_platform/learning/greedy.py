@@ -28,7 +28,6 @@ from tidzam_platform.learning.measures import FloatArray, class_need
 
 NEED_POWER: Final = 1.0
 _LEAST: Final = 1e-9
-_MAX_REPRESENTED: Final = 2000  # clips whose nearness is looked at: memory is their square
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from tidzam_platform.classifiers.trained_tree import TrainedTree
 from tidzam_platform.learning.greedy import choose
 from tidzam_platform.learning.hearing import hear_clips
 from tidzam_platform.learning.measures import FloatArray, disagreement, leaf_scores, uncertainty
+
+COMMITTEE: Final = 2  # generations that may disagree, beside the newest
 
 
 @dataclass(frozen=True)

@@ -14,22 +14,19 @@ of an individual of its own.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from tidzam_platform import crash_points, files
 from tidzam_platform.labels.csv_reader import read_label_csv
 from tidzam_platform.labels.labelled_file import LabelledFile
 from tidzam_platform.made_site.backgrounds import draw_place
 from tidzam_platform.made_site.clips import NOISE, Clip, Difficulty
+from tidzam_platform.made_site.keeping import Progress, make_once
 from tidzam_platform.made_site.scenes import spread_individuals
 from tidzam_platform.made_site.writing import write_clips
 
@@ -68,13 +65,10 @@ HARD: Final = Difficulty(
 )
 """From what the wind half covers to what sits on the microphone, a third of it with something else beside."""
 
-_COMPLETE: Final = "complete.json"
 _PARTS: Final = ("pool", "test")
 _POOL_STREAM, _TEST_STREAM = 3, 4  # keep these draws apart from each other and from those of the site
 _CLIPS_A_GROUP: Final = 4  # on average
 _MIN_GROUPS: Final = 4  # of a sound
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -122,22 +116,21 @@ def make_pool(
     """Make the pool in ``folder``, or find it made. The same seed and size give the same samples.
 
     Args:
-        folder: where it goes; absent, or that of a pool.
+        folder: where it goes; absent, empty, or that of a pool.
         seed: of every random choice.
         size: how much to make.
         progress: called after each file with the files written and the files in all.
 
     Raises:
+        FolderInUseError: the folder holds something else.
         BusyError: another process is making a pool there.
         MissingSystemPartError: ffmpeg is not installed.
     """
     size = size or PoolSize()
-    fingerprint = _fingerprint(seed, size)
-    folder.mkdir(parents=True, exist_ok=True)
-    with files.exclusive(folder / ".made_pool.lock", f"making the pool in {folder}"):
-        if not _is_complete(folder, fingerprint):
-            _make(folder, seed, size, progress or (lambda _done, _all: None))
-            files.write_whole(folder / _COMPLETE, json.dumps({"fingerprint": fingerprint}).encode())
+    told = progress or (lambda _done, _all: None)
+    make_once(
+        folder, "pool", _PARTS, {"seed": seed, **asdict(size)}, lambda into: _write(into, seed, size, told)
+    )
     pool, test = (tuple(read_label_csv(folder / part / "labels.csv")) for part in _PARTS)
     return MadePool(pool, test)
 
@@ -176,27 +169,9 @@ def _falling(count: int, groups: int) -> list[int]:
     return found
 
 
-def _make(folder: Path, seed: int, size: PoolSize, progress: Progress) -> None:
-    (folder / _COMPLETE).unlink(missing_ok=True)
+def _write(staging: Path, seed: int, size: PoolSize, progress: Progress) -> None:
+    """Write both parts below ``staging``."""
     plans = (plan_pool(seed, size.share), plan_test(seed, size.test_clips_per_sound))
     total, done = sum(map(len, plans)), itertools.count(1)
     for part, clips in zip(_PARTS, plans, strict=True):
-        if (folder / part).exists():
-            shutil.rmtree(folder / part)
-        write_clips(folder / part, clips, lambda: progress(next(done), total))
-        crash_points.reach("made_site.pool")
-
-
-def _fingerprint(seed: int, size: PoolSize) -> str:
-    digest = hashlib.sha256(json.dumps({"seed": seed, **asdict(size)}, sort_keys=True).encode())
-    for module in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(module.read_bytes())
-    return digest.hexdigest()
-
-
-def _is_complete(folder: Path, fingerprint: str) -> bool:
-    try:
-        complete = json.loads((folder / _COMPLETE).read_bytes())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return False
-    return bool(complete.get("fingerprint") == fingerprint)
+        write_clips(staging / part, clips, lambda: progress(next(done), total))

@@ -36,19 +36,21 @@ def dagster_runs(work: Work) -> Outcome | None:
         wanted = dg.RunsFilter(statuses=finished, updated_before=work.before(days))
         cursor = None
         while records := instance.get_run_records(wanted, limit=_READ, cursor=cursor):
-            cursor = records[-1].dagster_run.run_id
             for record in records:
                 run = record.dagster_run
                 if _made_something(instance, run.run_id):
                     outcome.kept["it made or checked an asset"] += 1
+                    cursor = run.run_id
                     continue
+                if not work.apply:
+                    cursor = run.run_id
+                else:  # behind a run that is gone Dagster finds nothing: the cursor stays where it was
+                    instance.delete_run(run.run_id)
                 outcome.add(f"{run.job_name} {run.run_id}", _ended(record))
                 if work.apply:
-                    instance.delete_run(run.run_id)
+                    with work.home.catalog.session() as session:
+                        work.audit(session, outcome)
                     reach("retention.dagster_run")
-    if work.apply and outcome.items:
-        with work.home.catalog.session() as session:
-            work.audit(session, outcome)
     return outcome
 
 

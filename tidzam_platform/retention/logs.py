@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tidzam_platform.crash_points import reach
-from tidzam_platform.retention.policy import Outcome, Work
+from tidzam_platform.retention.policy import NOT_LET, Outcome, Work, remove_file
 
 
 def logs(work: Work) -> Outcome | None:
@@ -30,13 +30,14 @@ def logs(work: Work) -> Outcome | None:
         if (status.st_dev, status.st_ino) in opened:
             outcome.kept["a process has it open"] += 1
             continue
+        if work.apply and not remove_file(path):
+            outcome.kept[NOT_LET] += 1
+            continue
         outcome.add(path.relative_to(folder).as_posix(), changed, status.st_size)
         if work.apply:
-            path.unlink(missing_ok=True)
+            with work.home.catalog.session() as session:
+                work.audit(session, outcome)
             reach("retention.log")
-    if work.apply and outcome.items:
-        with work.home.catalog.session() as session:
-            work.audit(session, outcome)
     return outcome
 
 

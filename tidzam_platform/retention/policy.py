@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from tidzam_platform.home import Home
 
 ENTRY_POINTS: Final = "tidzam.retention"
 ACTION: Final = "retention.remove"
+NOT_LET: Final = "the operating system does not let us remove it"
 _EXAMPLES: Final = 5
 
 
@@ -105,6 +107,15 @@ class Work:
         entry.details = outcome.as_json()
         session.flush()
         self._audited[outcome.kind] = entry.id
+
+
+def remove_file(path: Path) -> bool:
+    """Remove a file; True if it is not there any more, False (``NOT_LET``) if it stays."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 Policy = Callable[[Work], Outcome | None]

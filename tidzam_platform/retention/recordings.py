@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select
 from tidzam_platform.archive.rows import remove_rows
 from tidzam_platform.catalog.tables import Annotation, Recording, Source
 from tidzam_platform.crash_points import reach
-from tidzam_platform.retention.policy import Outcome, Work
+from tidzam_platform.retention.policy import NOT_LET, Outcome, Work, remove_file
 from tidzam_platform.retention.protected import protected_hashes
 
 _READ: Final = 500
@@ -49,20 +49,12 @@ def recordings(work: Work) -> Outcome | None:
                 outcome.kept["people labelled it"] += 1
             elif row.sha256 in protected:
                 outcome.kept["a test set names it"] += 1
-            elif not work.apply or _remove_file(path):
+            elif not work.apply or remove_file(path):
                 outcome.add(row.path, row.start, row.size_bytes)
                 if work.apply:
                     _remove_row(work, outcome, row.id, path)
             else:
-                outcome.kept["the operating system does not let us remove it"] += 1
-
-
-def _remove_file(path: Path) -> bool:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return False
-    return True
+                outcome.kept[NOT_LET] += 1
 
 
 def _remove_row(work: Work, outcome: Outcome, number: int, path: Path) -> None:

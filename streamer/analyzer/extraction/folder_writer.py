@@ -16,7 +16,7 @@ from streamer.analyzer.keeping.writer import ClipJob
 from tidzam_platform.clips.flac import read_flac_head
 from tidzam_platform.clips.metadata import ClipMetadata
 from tidzam_platform.clips.recording_clips import clip_bytes
-from tidzam_platform.errors import DecodingError
+from tidzam_platform.errors import DecodingError, RecordingError
 from tidzam_platform.files import remove_empty_partial_folder, write_whole
 
 MAX_QUEUED: Final = 32  # clips
@@ -61,12 +61,22 @@ class FolderWriter:
         """Begin to work."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Write what waits, and end."""
+    def stop(self, timeout_s: float = _STOP_S) -> None:
+        """Write what waits, and end; ``written`` raises where that takes longer."""
         self._stopping.set()
         if self._thread.ident is not None:
-            self._thread.join(_STOP_S)
+            self._thread.join(timeout_s)
+        if self.is_running:
+            waiting = self._jobs.qsize() + 1
+            self._problem = RecordingError(
+                f"{waiting} clips are not in {self._folder}: its disk takes them too slowly"
+            )
         remove_empty_partial_folder(self._folder)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread works."""
+        return self._thread.is_alive()
 
     @property
     def accepts(self) -> bool:
@@ -97,7 +107,7 @@ class FolderWriter:
             raise self._problem
 
     def _run(self) -> None:
-        while not (self._stopping.is_set() and self._jobs.empty()):
+        while self._problem is None and not (self._stopping.is_set() and self._jobs.empty()):
             try:
                 job = self._jobs.get(timeout=_LOOK_S)
             except queue.Empty:

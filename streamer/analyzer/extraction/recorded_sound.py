@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
-
-from sqlalchemy import select
 
 from streamer.analyzer.hearing.history import AudioHistory
 from streamer.analyzer.windows import Geometry, Run
+from streamer.engine.sources.archive_recordings import ns_of, zone_of_database
 from tidzam_platform.archive.exact_start import START_TAG, exact_start, fits_name, parse_ns
 from tidzam_platform.audio import AudioInfo, decode_blocks
 from tidzam_platform.audio.archive_names import moments_of, parse_archive_name, time_zone
 from tidzam_platform.catalog import Catalog
-from tidzam_platform.catalog.tables import Source
 from tidzam_platform.clips.recording_clips import CLIP_RATE_HZ
 from tidzam_platform.errors import ArchiveError
 from tidzam_platform.names import MAX_NAME_LENGTH
 
 BLOCK_S: Final = 1.0
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ODD: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -42,17 +36,9 @@ def run_of_file(path: Path, info: AudioInfo, geometry: Geometry, catalog: Catalo
         return Run(source, start_ns or 0, geometry)
     exact = exact_start(info.tags)
     if start_ns is None or exact is None or not fits_name(exact, name.local_time):
-        start = moments_of(name.local_time, time_zone(_zone_of(name.database, catalog))).first
-        start_ns = (start - _EPOCH) // timedelta(microseconds=1) * 1000
+        zone = None if catalog is None else zone_of_database(catalog, name.database)
+        start_ns = ns_of(moments_of(name.local_time, time_zone(zone or "UTC")).first)
     return Run(name.database, start_ns, geometry)
-
-
-def _zone_of(source: str, catalog: Catalog | None) -> str:
-    """Of the clock by which its recordings are named."""
-    if catalog is None:
-        return "UTC"
-    with catalog.reading() as session:
-        return session.scalar(select(Source.time_zone).where(Source.name == source)) or "UTC"
 
 
 class RecordedSound:
@@ -69,16 +55,13 @@ class RecordedSound:
         self._run, self._history = run, history
         self._numbers = range(1, info.channels + 1)
         self._blocks = decode_blocks(path, rate_hz=CLIP_RATE_HZ, block_s=BLOCK_S, info=info)
-        self._closing = closing(self._blocks)
         self._heard_s = 0.0
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._closing.__exit__(kind, error, trace)
+    def __exit__(self, *_exc: object) -> None:
+        self._blocks.close()
 
     def advance(self, until_s: float) -> None:
         """Hear until this second of the file, or its end; raises as ``decode_blocks``."""

@@ -30,9 +30,7 @@ from tidzam_platform.settings import Settings
 
 MAX_INBOX: Final = 20_000  # results that wait: many seconds of hundreds of channels
 SPOOL: Final = "spool/clips"  # of the home
-MEMORY_S: Final = (
-    5.0  # from one question to the next whether rules that were refused for want of memory can have it
-)
+MEMORY_S: Final = 5.0  # until it is asked again whether there is memory for rules that were refused it
 _LOOK_S: Final = 0.1
 _MB: Final = 1_000_000
 _LOG = logging.getLogger(__name__)

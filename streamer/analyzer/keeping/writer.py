@@ -234,9 +234,7 @@ class ClipWriter:
     def _put_aside(self, path: Path, why: DecodingError) -> None:
         try:
             damaged = put_aside(path)
-        except (
-            OSError
-        ) as error:  # on a full disk there is no room for a folder: it stays where it is meanwhile
+        except OSError as error:  # a full disk has no room for a folder: it stays where it is meanwhile
             self._record_failed(error)
             return
         self._damaged(damaged, why)

@@ -32,9 +32,8 @@ _log = logging.getLogger(__name__)
 _LOOK_S: Final = 0.25  # how often the server is looked at
 _TRY_AGAIN_S: Final = 5.0  # what JACK refused, while it works
 _LOOK_PAUSE_S: Final = 0.1  # between looks after changes: a look waits for a cycle, and others wait for it
-_SHORT_CYCLE_TRIES: Final = (
-    2  # then all are made in cycles as long as they shall be: it may be that which fails
-)
+# Then all are made in cycles as long as they shall be: it may be the short ones that fail.
+_SHORT_CYCLE_TRIES: Final = 2
 _BACK_OFF_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # before each further start; the last one for ever
 
 

@@ -68,7 +68,7 @@ class ClientMaker:
         Raises:
             AudioGraphError: the server is dead, or does not change the length of its cycles.
         """
-        self._for_each(self.make)
+        self._for_each(self._make)
         self._graph.change_cycle(cycle.activating)
         self._for_each(self._activate)
         self._graph.change_cycle(cycle.playing)
@@ -77,11 +77,10 @@ class ClientMaker:
         """Make those that are not there, with the lock; AudioGraphError if the server is dead."""
         for client in self._clients:
             if not client.is_made:
-                self.make(client)
+                self._make(client)
                 self._activate(client)
 
-    def make(self, client: KeptClient) -> None:
-        """Make one, with the lock; AudioGraphError if the server is dead."""
+    def _make(self, client: KeptClient) -> None:
         self._attempt(client, lambda: client.make(self._graph))
 
     def _activate(self, client: KeptClient) -> None:

@@ -11,10 +11,11 @@ from typing import Any, Final
 from serving.gateway.refusals import bad_request
 from streamer.web.core import WebCore
 from streamer.web.sockets.clients import Client
-from streamer.web.sockets.rule_requests import RuleReply, commands_of, database_info
+from streamer.web.sockets.rule_requests import RuleReply, as_written, commands_of, database_info
 from tidzam_platform.access import Role
 from tidzam_platform.clips import RecorderRuleSpec, StoredRule, from_original, list_rules, read_rules
 from tidzam_platform.clips.preroll import require_preroll
+from tidzam_platform.clips.reading_rules import UnreadableRule
 from tidzam_platform.clips.rules_store import replace_rules
 from tidzam_platform.errors import RuleError
 
@@ -67,16 +68,16 @@ class ExtractionRules:
         for spec in wanted:
             require_preroll(spec, self._core.settings.clips.preroll_mb)
         catalog = self._core.library.catalog
-        ours = self._standing()
-        kept = [rule for rule in ours if rule.spec in wanted]
-        new = [spec for spec in wanted if spec not in [rule.spec for rule in kept]]
-        broken = [rule.id for rule in read_rules(catalog).unreadable if rule.made_by.endswith(_MADE_HERE)]
-        gone = [*(rule.id for rule in ours if rule not in kept), *broken]
+        standing = read_rules(catalog)
+        ours = {rule.id: as_written(rule) for rule in standing.readable if _is_made_here(rule)}
+        new = [spec for spec in wanted if spec not in ours.values()]
+        gone = [number for number, spec in ours.items() if spec not in wanted]
+        gone += [rule.id for rule in standing.unreadable if _is_made_here(rule)]
         replace_rules(catalog, gone, new, f"{client.caller.name}{_MADE_HERE}")
 
     def _standing(self, *, removed: bool = False) -> list[StoredRule]:
         rules = list_rules(self._core.library.catalog, removed=removed)
-        return [rule for rule in rules if rule.made_by.endswith(_MADE_HERE)]
+        return [rule for rule in rules if _is_made_here(rule)]
 
     def _counts(self) -> dict[str, int]:
         """Clips by channel, of the rules that were set here at any time."""
@@ -108,6 +109,10 @@ def _specifications(rules: Mapping[str, Mapping[str, Any]]) -> list[RecorderRule
     return list(found.values())
 
 
+def _is_made_here(rule: StoredRule | UnreadableRule) -> bool:
+    return rule.made_by.endswith(_MADE_HERE)
+
+
 def _key(rule: StoredRule) -> str:
     """Its channel as the original's pages name it, or its source."""
     return rule.spec.channels[0].removesuffix(":out_*").replace(":", "-")
@@ -115,7 +120,7 @@ def _key(rule: StoredRule) -> str:
 
 def _told(rule: StoredRule) -> dict[str, Any]:
     return {
-        "classes": ",".join(rule.spec.classes),
+        "classes": ",".join(rule.written_classes),
         "rate": rule.spec.rate,
         "length": rule.spec.length_s,
         "object_filter": rule.spec.object_filter,

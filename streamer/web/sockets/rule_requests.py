@@ -12,6 +12,8 @@ from streamer.web.core import WebCore
 from streamer.web.sockets.clients import Client
 from tidzam_platform.access import Role
 from tidzam_platform.clips import (
+    RecorderRuleSpec,
+    StoredRule,
     add_rule,
     clips_per_class,
     from_original,
@@ -89,8 +91,14 @@ class RecorderRules:
 
     def _rules(self) -> list[dict[str, Any]]:
         return [
-            to_original(rule.spec, rule.id, rule.clips) for rule in list_rules(self._core.library.catalog)
+            to_original(as_written(rule), rule.id, rule.clips)
+            for rule in list_rules(self._core.library.catalog)
         ]
+
+
+def as_written(rule: StoredRule) -> RecorderRuleSpec:
+    """The rule as its author wrote it: without the other names that its classes have or had."""
+    return rule.spec.model_copy(update={"classes": tuple(rule.written_classes)}) if rule.also else rule.spec
 
 
 def commands_of(request: Any, known: tuple[str, ...]) -> Mapping[str, Any]:

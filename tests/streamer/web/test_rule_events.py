@@ -15,6 +15,7 @@ from tests.support.waiting import wait_for
 from tidzam_platform.access import Role
 from tidzam_platform.clips import RecorderRuleSpec, add_rule, list_rules
 from tidzam_platform.clips.rules_store import MAX_RULES
+from tidzam_platform.datasets.taxonomy_changes import Wishes, change_taxonomy
 from tidzam_platform.home import Home
 
 RULE = {
@@ -108,6 +109,24 @@ def test_rules_by_channel_are_set_told_and_replaced(
     assert counted["extracted_count"] == {"marsh-out_1": 1, "marsh-out_3": 0, "pond": 0}
     client.call(EXTRACTION, {"set": "rules", "rules": {}})
     assert [rule.spec.channels for rule in list_rules(library.catalog)] == [("*",)]
+
+
+def test_rules_are_told_and_compared_as_they_were_written_whatever_their_classes_are_called_now(
+    client: SocketClient, library: Home, tmp_path: Path
+) -> None:
+    clip = record(library.catalog, library.store, tmp_path, metadata("birds"))
+    say(library.catalog, clip, "birds")
+    rules = {"marsh-out_1": {"classes": "birds", "rate": "0.5", "length": "2", "object_filter": False}}
+    client.call(EXTRACTION, {"set": "rules", "rules": rules})
+    change_taxonomy(library.catalog, Wishes({"birds": "avian"}, {}, {}), by="ann", reason="a test")
+    (before,) = list_rules(library.catalog)
+    assert before.also == ("avian",), "it is followed by both names"
+    ((told,),) = (answer["rules"].values() for answer in answers(client, EXTRACTION, {"get": "rules"}))
+    assert told["classes"] == "birds"
+    ((original,),) = (answer["rules"] for answer in answers(client, RECORDER, {"get_rules": ""}))
+    assert original["classes"] == "birds"
+    client.call(EXTRACTION, {"set": "rules", "rules": rules})
+    assert list_rules(library.catalog) == [before], "what stays the same stays itself"
 
 
 WRONG: list[tuple[str, Any]] = [

@@ -8,6 +8,7 @@ than one case of twenty. Alarms that come in swarms make the test refuse a littl
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from tidzam_platform.classifiers.evaluation.events import Track
@@ -66,9 +67,14 @@ def judge_alarms(evidence: Evidence, settings: GateSettings) -> Finding:
 
 
 def alarms_of(evidence: Evidence, system: System) -> FalseAlarms:
-    """What a generation heard where nothing sounds."""
+    """What a generation heard where nothing sounds, by today's names."""
+    name = evidence.taxonomy.name
+    heard = {
+        item: tuple(replace(one, class_path=name(one.class_path)) for one in events)
+        for item, events in system.noise.items()
+    }
     return false_alarms(
-        (Track((), system.noise.get(channel.item, ()), channel.ignored), channel.seconds)
+        (Track((), heard.get(channel.item, ()), channel.ignored), channel.seconds)
         for channel in evidence.noise
     )
 

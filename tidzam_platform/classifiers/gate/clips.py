@@ -82,32 +82,30 @@ def reached_by_chance(evidence: Evidence, macro_f1: float) -> float:
 
     Every clip of a group gets the classes of another group's first clip, as clips of one group are alike.
     """
+    from scipy.sparse import csr_array, vstack
+
     name, classes = _own_names(evidence)
     truths = {clip.group: clip.class_paths for clip in reversed(evidence.clips)}
     kinds = sorted(set(truths.values()))
     several = evidence.candidate.labels == "multi"
-    # Counts of each group if its clips had the classes of each kind, float64 [kinds, groups, classes].
-    as_kind = [
-        count(
-            [replace(clip, class_paths=kind) for clip in evidence.clips],
-            evidence.candidate.clips,
-            classes,
-            name,
-            several=several,
-        )
-        for kind in kinds
-    ]
-    right, expected = np.stack([one.right for one in as_kind]), np.stack([one.expected for one in as_kind])
-    answered = as_kind[0].answered.sum(axis=0)
+    # Counts of each group if its clips had the classes of each kind, [kinds x groups, classes]: nearly all are 0.
+    of_right, of_expected, of_answered = [], [], []
+    for kind in kinds:
+        clips = [replace(clip, class_paths=kind) for clip in evidence.clips]
+        counts = count(clips, evidence.candidate.clips, classes, name, several=several)
+        of_right.append(csr_array(counts.right))
+        of_expected.append(csr_array(counts.expected))
+        of_answered.append(counts.answered.sum(axis=0))
+    right, expected = vstack(of_right, format="csr"), vstack(of_expected, format="csr")
     kind_of = np.array(
         [kinds.index(truths[group]) for group in dict.fromkeys(clip.group for clip in evidence.clips)]
     )
     random, groups = np.random.default_rng(_SEED), np.arange(len(kind_of))
     reached = 1  # the truths as they are
     for _ in range(_PERMUTATIONS):
-        drawn = random.permutation(kind_of)
-        held = expected[drawn, groups].sum(axis=0)
-        f1 = 2 * right[drawn, groups].sum(axis=0) / np.maximum(held + answered, 1)
+        rows = random.permutation(kind_of) * len(groups) + groups
+        held = expected[rows].sum(axis=0)
+        f1 = 2 * right[rows].sum(axis=0) / np.maximum(held + of_answered[0], 1)
         reached += bool(f1[held > 0].mean() >= macro_f1)
     return reached / (_PERMUTATIONS + 1)
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from tidzam_platform.classifiers.evaluation.bootstrap import UnitCounts
 from tidzam_platform.classifiers.evaluation.events import TimedLabel, Track, segment_based
-from tidzam_platform.classifiers.evaluation.false_alarms import is_background
 from tidzam_platform.classifiers.gate.counting import naming
 from tidzam_platform.classifiers.gate.evidence import Evidence, System
 from tidzam_platform.classifiers.gate.finding import Finding
@@ -95,7 +94,6 @@ def _named(
     found = []
     for one in labels:
         path = name(one.class_path)
-        path = next((top for top in classes if is_within(path, top)), path)
-        if not classes or path in classes or not is_background(path):
-            found.append(TimedLabel(one.onset_s, one.offset_s, path))
+        top = next((top for top in classes if is_within(path, top)), path)
+        found.append(TimedLabel(one.onset_s, one.offset_s, top))
     return tuple(found)

@@ -24,6 +24,7 @@ from tidzam_platform.classifiers.features import ClipFeatures, load_clips
 from tidzam_platform.classifiers.front_end import FrontEnd
 from tidzam_platform.classifiers.gate.calibration import calibration_error
 from tidzam_platform.classifiers.gate.clips import macro_f1_of
+from tidzam_platform.classifiers.gate.counting import naming
 from tidzam_platform.classifiers.gate.evidence import ClipAnswer, Evidence, System, TestClip
 from tidzam_platform.classifiers.trained_tree import TrainedTree
 from tidzam_platform.clock import utc_now
@@ -94,8 +95,9 @@ def clip_figures(system: System, clips: tuple[TestClip, ...], taxonomy: Taxonomy
     """Figures of a generation on the clips of a set, as the catalog keeps them and charts show them."""
     evidence = Evidence(system, clips=clips, taxonomy=taxonomy)
     macro_f1 = macro_f1_of(evidence, system)
-    truths = [tuple(map(taxonomy.name, clip.class_paths)) for clip in clips]
-    answers = [taxonomy.name(system.clips[clip.sha256].best) for clip in clips]
+    name, _, _ = naming(evidence, None)
+    truths = [tuple(map(name, clip.class_paths)) for clip in clips]
+    answers = [name(system.clips[clip.sha256].best) for clip in clips]
     interval = macro_f1_interval(truths, answers, [clip.group for clip in clips])
     # Of several labels the interval is that of the best leaf, moved to where the figure is.
     low, high = (macro_f1 + end - interval.estimate for end in (interval.low, interval.high))
@@ -104,7 +106,7 @@ def clip_figures(system: System, clips: tuple[TestClip, ...], taxonomy: Taxonomy
         "low": max(low, 0.0),
         "high": min(high, 1.0),
         "clips": len(clips),
-        "ece": calibration_error(clips, system, taxonomy.name),
+        "ece": calibration_error(clips, system, name),
     }
 
 

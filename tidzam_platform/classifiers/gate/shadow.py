@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from tidzam_platform.classifiers.decision import NO_SIGNAL
+from tidzam_platform.classifiers.gate.counting import naming
 from tidzam_platform.classifiers.gate.evidence import Evidence, ShadowEvidence
 from tidzam_platform.classifiers.gate.finding import Finding
 from tidzam_platform.settings import GateSettings
@@ -42,7 +44,7 @@ def judge_shadow(evidence: Evidence, settings: GateSettings) -> Finding:
     if shadow.unusable > _MOST_UNUSABLE * total:
         faults.append(f"{shadow.unusable} of {total} recent windows got no finite scores")
     if loud >= LEAST_WINDOWS:
-        faults += _absurdities(shadow, loud)
+        faults += _absurdities(evidence, shadow, loud)
         if disagreement > settings.max_disagreement:
             faults.append(f"{told}, more than gate.max_disagreement allows ({settings.max_disagreement:.1%})")
     elif not faults:
@@ -50,12 +52,16 @@ def judge_shadow(evidence: Evidence, settings: GateSettings) -> Finding:
     return Finding("shadow", not faults, "; ".join(faults or [told]), figures)
 
 
-def _absurdities(shadow: ShadowEvidence, loud: int) -> list[str]:
-    """One answer to nearly everything that the generation in service does not give."""
+def _absurdities(evidence: Evidence, shadow: ShadowEvidence, loud: int) -> list[str]:
+    """One answer to nearly everything that the generation in service does not give, under any of its names."""
+    name, _, _ = naming(evidence, evidence.incumbent)
+    stable = Counter[str]()
+    for path, count in shadow.stable.items():
+        stable[name(path)] += count
     faults = []
     for path, count in shadow.candidate.items():
         silent = shadow.quiet if path == NO_SIGNAL else 0
-        ours, theirs = (count - silent) / loud, (shadow.stable.get(path, 0) - silent) / loud
+        ours, theirs = (count - silent) / loud, (stable[name(path)] - silent) / loud
         if ours > _STUCK and theirs < _UNLIKE:
             faults.append(
                 f"it takes {ours:.0%} of {loud} recent windows for {path}, the generation in service {theirs:.0%}"

@@ -131,6 +131,7 @@ class _Waiting:
             client.start(self.name)
             self.say(f"{self.name}: {'starting again' if self.again else 'starting'}")
             self.started = True
+            self.pid = self.ends = 0  # what was still on its way out does not count
             return None
         return self._look(client, info)
 

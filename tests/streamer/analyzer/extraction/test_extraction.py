@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamer.analyzer.extraction import Extraction, extraction_rules, run_of_file
+from streamer.analyzer.extraction import Extraction, FolderWriter, extraction_rules, run_of_file
 from streamer.analyzer.extraction.folder_writer import count_clips
 from streamer.analyzer.hearing.history import AudioHistory
+from streamer.analyzer.keeping.ledger import Ledger
+from streamer.analyzer.keeping.writer import ClipJob
 from streamer.engine.reserved_names import LIVE_STREAMS
-from tests.clips.made import break_rule, rule
+from tests.clips.made import break_rule, metadata, noise16, rule
 from tests.streamer.analyzer.keeping.made import GEOMETRY, NOON_NS, PATHS, hear, run, sound, window
 from tests.support.parts import require_part
 from tests.support.waiting import wait_for
@@ -25,7 +28,7 @@ from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Source
 from tidzam_platform.clips import ClipMetadata
 from tidzam_platform.clips.flac import read_flac_head
-from tidzam_platform.errors import RuleError
+from tidzam_platform.errors import RecordingError, RuleError
 from tidzam_platform.home import Home
 from tidzam_platform.settings import Settings
 
@@ -148,6 +151,30 @@ def test_a_folder_that_takes_nothing_is_an_error(home: Settings, tmp_path: Path)
         play(extraction, history)
     with pytest.raises(OSError, match="unchecked"):
         list(extraction.written())
+
+
+def test_clips_that_a_slow_disk_has_not_taken_at_the_end_are_an_error(tmp_path: Path) -> None:
+    writes, goes_on = threading.Event(), threading.Event()
+
+    class SlowLedger(Ledger):
+        def record(
+            self, class_path: str, rule_id: int
+        ) -> None:  # as a network disk does whose server has gone
+            writes.set()
+            assert goes_on.wait(30)
+            super().record(class_path, rule_id)
+
+    writer = FolderWriter(tmp_path, SlowLedger(), waits=True)
+    writer.start()
+    for number in range(3):
+        assert writer.submit(ClipJob(noise16(9600, number), metadata(at_s=number)))
+    assert writes.wait(20)
+    writer.stop(0.1)
+    with pytest.raises(RecordingError, match="3 clips are not in"):
+        list(writer.written())
+    goes_on.set()
+    wait_for(lambda: not writer.is_running, "it ends")
+    assert count_clips(tmp_path).total() == 1, "nothing goes on behind who was told of the error"
 
 
 @pytest.mark.parametrize(
