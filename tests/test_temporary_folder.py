@@ -23,7 +23,7 @@ def _little_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_folder_of_this_process_and_what_killed_ones_left_goes(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait(30)
-    running, other = psutil.Process().ppid(), "tidzam-mine"
+    running, other = psutil.Process().ppid(), "tidzam-0"
     for name in (f"{PREFIX}{ended.pid}", f"{PREFIX}{running}", other):
         (tmp_path / name / "deep").mkdir(parents=True)
     folder = make_in_memory(tmp_path)

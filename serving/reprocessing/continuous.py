@@ -20,6 +20,7 @@ from serving.signature import ModelDescription
 from tidzam_platform.audio import AudioInfo, decode_blocks, holes_in_frames
 from tidzam_platform.audio.blocks import Samples
 from tidzam_platform.audio.levels import FLOOR_DBFS
+from tidzam_platform.audio.windows import Holes
 from tidzam_platform.classifiers.channel_events import ChannelEvents
 from tidzam_platform.classifiers.decision import ClassNode
 from tidzam_platform.classifiers.events import Event
@@ -97,23 +98,16 @@ class _Grid:
     def __init__(self, window_frames: int, hop_frames: int, holes: list[tuple[int, int]]) -> None:
         self.window_frames, self.hop_frames = window_frames, hop_frames
         self.following = 0  # the first window that was not asked for yet
-        self._holes = [(start, end) for start, end in holes if end > start]
-        self._next_hole = 0
+        self.holes = Holes(holes)
 
     def starts_until(self, end_frame: int) -> list[int]:
         """First frames of the windows that end by ``end_frame`` and were not asked for before."""
         found = []
         while self.following + self.window_frames <= end_frame:
-            if not self.touches_hole(self.following, self.following + self.window_frames):
+            if not self.holes.touch(self.following, self.following + self.window_frames):
                 found.append(self.following)
             self.following += self.hop_frames
         return found
-
-    def touches_hole(self, start: int, end: int) -> bool:
-        """Whether audio is missing in ``[start, end)``."""
-        while self._next_hole < len(self._holes) and self._holes[self._next_hole][1] <= start:
-            self._next_hole += 1
-        return self._next_hole < len(self._holes) and self._holes[self._next_hole][0] < end
 
 
 class _Judge:
@@ -169,7 +163,7 @@ def _stretches(
             first_frame = end_frame - signal.shape[1]
             yield first_frame, signal, grid.starts_until(end_frame)
             tail = signal[:, grid.following - first_frame :]
-    if grid.following == 0 and not grid.touches_hole(0, end_frame):
+    if grid.following == 0 and not grid.holes.touch(0, end_frame):
         padded = np.zeros((info.channels, grid.window_frames), np.float32)
         padded[:, :end_frame] = tail
         yield 0, padded, [0]

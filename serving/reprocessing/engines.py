@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from serving.reprocessing.items import RecordingItem, WorkerTask
 from tidzam_platform.settings import Settings
+
+ATTEMPTS: Final = 3  # that a recording is given to a worker
 
 
 class Engine(Protocol):
     """Hears recordings.
 
     Each item is given to ``serving.reprocessing.hearing.hear_and_store`` in some worker, which puts a part file, or a
-    note of why there is none, into the store. A worker that dies costs its item one of three attempts.
+    note of why there is none, into the store. A worker that dies costs its item one of
+    ``ATTEMPTS``.
     """
 
     def run(
@@ -32,6 +35,11 @@ class Engine(Protocol):
             KeyboardInterrupt: nothing works on when it comes out.
         """
         ...
+
+
+def given_up(item: RecordingItem, died: str) -> str:
+    """The note of an item at which a worker died in each attempt, ``died`` in the last one."""
+    return f"{item.path}: the process that heard it died {ATTEMPTS} times, the last time with {died}"
 
 
 def open_engine(settings: Settings) -> Engine:

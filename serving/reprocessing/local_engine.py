@@ -7,13 +7,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from serving.reprocessing.engines import ATTEMPTS, given_up
 from serving.reprocessing.items import RecordingItem, WorkerTask
 from serving.reprocessing.parts import Parts
 from serving.reprocessing.worker_link import Worker
 from tidzam_platform.errors import ReprocessingError
 from tidzam_platform.home import open_store
 
-ATTEMPTS: Final = 3
 _LOOK_S: Final = 1.0
 _FUTILE_STARTS: Final = 3  # processes in a row that died before they were ready: no recording is to blame
 
@@ -104,10 +104,8 @@ class _Run:
             if self._attempts[item.recording_id] < ATTEMPTS:
                 self.waiting.appendleft(item)
             else:
-                reason = (
-                    f"{item.path}: the process that heard it died {ATTEMPTS} times, the last time with {how}"
-                )
-                Parts(open_store(self._task.settings), self._task.prefix).put_failure(item, reason)
+                parts = Parts(open_store(self._task.settings), self._task.prefix)
+                parts.put_failure(item, given_up(item, how))
                 self._on_done(item)
         if self.waiting:
             self.start_worker()

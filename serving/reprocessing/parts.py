@@ -84,11 +84,6 @@ class Parts:
             return None
         return str(json.loads(self._store.get_bytes(key))["reason"])
 
-    def forget(self, item: RecordingItem) -> None:
-        """Let the item be heard anew."""
-        for suffix in (".parquet", ".json"):
-            self._store.delete(self._stem(item) + suffix)
-
     def _stem(self, item: RecordingItem) -> str:
         return f"{self._prefix}recording={item.recording_id}-{item.fingerprint}"
 

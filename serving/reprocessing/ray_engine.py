@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from serving.reprocessing.engines import ATTEMPTS, given_up
 from serving.reprocessing.items import RecordingItem, WorkerTask
 from serving.reprocessing.parts import Parts
 from serving.reprocessing.ray_cluster import connected, places
@@ -26,7 +27,6 @@ from tidzam_platform.settings import ReprocessingSettings, Settings
 
 log = logging.getLogger("tidzam.reprocessing")
 
-ATTEMPTS: Final = 3
 _LOOK_S: Final = 1.0
 _COUNT_EVERY_S: Final = 10.0  # nodes come and go
 _ASKED_A_PLACE: Final = 2  # so that no worker waits for its next recording
@@ -171,8 +171,7 @@ class _Run:
         if self._attempts[item.recording_id] < ATTEMPTS:
             self._waiting.appendleft(item)
             return
-        reason = f"{item.path}: the process that heard it died {ATTEMPTS} times, the last time with {died}"
-        self._parts.put_failure(item, reason)
+        self._parts.put_failure(item, given_up(item, died))
         self._on_done(item)
 
     def _require_arrival(self, item: RecordingItem, node: str) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 from serving.reprocessing.items import RecordingItem, WorkerTask
@@ -92,7 +93,8 @@ class Worker:
         end_group(self._process, _END_S)
         for pipe in (self._process.stdin, self._process.stdout, self._complaints):
             if pipe is not None:
-                pipe.close()
+                with suppress(BrokenPipeError):  # it died before it took what it was given
+                    pipe.close()
 
     def _send(self, line: str) -> None:
         assert self._process.stdin is not None  # noqa: S101 - it was asked for

@@ -10,7 +10,7 @@ import pytest
 from tests.audio.conftest import SECONDS, OggFile
 from tests.audio.made import encode, noise
 from tests.audio.test_decoding import write
-from tests.support.crash import run_cli
+from tests.support.in_process import run_here
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def holed(ogg_files: dict[str, OggFile], tmp_path: Path) -> Path:
 
 
 def test_one_file_answers_one_object(holed: Path, tmp_path: Path) -> None:
-    done = run_cli(["audio", "probe", holed, "--json"], tmp_path)
+    done = run_here(["audio", "probe", holed, "--json"], tmp_path)
     assert done.returncode == 0
     (line,) = done.stdout.splitlines()
     answer = json.loads(line)
@@ -40,7 +40,7 @@ def test_one_file_answers_one_object(holed: Path, tmp_path: Path) -> None:
 
 def test_several_files_answer_one_object_and_one_unusable_file_exits_2(holed: Path, tmp_path: Path) -> None:
     playlist = write(tmp_path / "list.opus", b"#EXTM3U\nfile:///etc/hostname\n")
-    done = run_cli(["audio", "probe", holed, playlist, tmp_path / "missing.opus", "--json"], tmp_path)
+    done = run_here(["audio", "probe", holed, playlist, tmp_path / "missing.opus", "--json"], tmp_path)
     assert done.returncode == 2
     usable, *unusable = json.loads(done.stdout)["files"]
     assert usable["seconds"] == SECONDS
@@ -55,7 +55,7 @@ def test_several_files_answer_one_object_and_one_unusable_file_exits_2(holed: Pa
 )
 def test_one_unusable_file_exits_2_with_its_reason(tmp_path: Path, content: bytes, error: str) -> None:
     path = write(tmp_path / "bad.opus", content)
-    done = run_cli(["audio", "probe", path, "--json"], tmp_path)
+    done = run_here(["audio", "probe", path, "--json"], tmp_path)
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"] == error
     assert done.stderr.startswith(f"tidzam: {path}: ")
@@ -65,7 +65,7 @@ def test_one_unusable_file_exits_2_with_its_reason(tmp_path: Path, content: byte
 def test_a_table_for_people_says_in_words_what_is_missing(holed: Path, tmp_path: Path) -> None:
     wav = encode(noise(1.0), tmp_path / "whole.wav", "wav").read_bytes()
     cut = write(tmp_path / "cut.wav", wav[:-2000])
-    done = run_cli(["audio", "probe", holed, cut], tmp_path)
+    done = run_here(["audio", "probe", holed, cut], tmp_path)
     assert done.returncode == 0
     assert "48000 Hz" in done.stdout
     assert "pcm_s16le" in done.stdout
@@ -74,10 +74,10 @@ def test_a_table_for_people_says_in_words_what_is_missing(holed: Path, tmp_path:
 
 
 def test_help_shows_examples(tmp_path: Path) -> None:
-    done = run_cli(["audio", "probe", "--help"], tmp_path)
+    done = run_here(["audio", "probe", "--help"], tmp_path)
     assert done.returncode == 0
     assert "tidzam audio probe recording.opus --json" in done.stdout
 
 
 def test_no_file_is_wrong_usage(tmp_path: Path) -> None:
-    assert run_cli(["audio", "probe"], tmp_path).returncode == 2
+    assert run_here(["audio", "probe"], tmp_path).returncode == 2

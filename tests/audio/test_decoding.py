@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.audio.conftest import SECONDS, OggFile
 from tests.audio.made import ENCODERS, FEW_EXAMPLES, Samples, encode, match, noise, plain_decode, tones
 from tests.audio.ogg_bytes import changed, flags, granule, repaginated, split_pages
-from tidzam_platform.audio import decode_blocks, probe, read_audio
+from tidzam_platform.audio import decode_blocks, decoding, probe, read_audio
 from tidzam_platform.errors import AudioError, DecodingError, EmptyAudioError
 
 KINDS = ("opus", "vorbis", "oggflac")
@@ -296,6 +296,19 @@ def test_a_file_longer_than_asked_for_is_not_read_into_memory(
         with pytest.raises(AudioError, match=r"longer than 1\.5 s"):
             read_audio(path, max_s=1.5)
     assert read_audio(wav, max_s=2.0).shape == (1, 96000)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_probed_file_is_not_looked_through_again(
+    ogg_files: dict[str, OggFile], kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = split_pages(ogg_files[kind].path.read_bytes())
+    path = write(tmp_path / "holed.ogg", *pages[:4], *pages[5:])
+    expected = decode(path)
+    info = probe(path)
+    monkeypatch.setattr(decoding, "read_timeline", None)
+    samples = np.concatenate([block.samples for block in decode_blocks(path, info=info)], axis=1)
+    np.testing.assert_array_equal(samples, expected)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ import pytest
 from sqlalchemy import select
 
 from tests.backup.made import add_clip, fill, objects_of, restored
-from tests.support.crash import cli_environment, run_and_crash, run_cli
+from tests.support.crash import cli_environment, run_and_crash
+from tests.support.in_process import run_here
 from tests.support.small_site import last_line
 from tidzam_platform.backup import Manifest, make_backup, prune_backups, restore_backup, verify_backup
 from tidzam_platform.backup.databases import counts_of
@@ -85,21 +86,21 @@ def test_a_backup_made_while_others_write_is_of_one_moment(
 ) -> None:
     fill(home).catalog.close()
     with _writer(home.home):
-        made = run_cli(["backup", place, "--json"], home.home)
-        again = run_cli(["backup", tmp_path / "second.tar.zst", "--json"], home.home)
+        made = run_here(["backup", place, "--json"], home.home)
+        again = run_here(["backup", tmp_path / "second.tar.zst", "--json"], home.home)
     assert made.returncode == 0, made.stderr
     assert again.returncode == 0, again.stderr
     answer = last_line(made.stdout)
     assert answer["counts"]["clips"] > 3
     assert last_line(again.stdout)["counts"]["clips"] > answer["counts"]["clips"]
     new = tmp_path / "new"
-    restored = run_cli(["restore", place, "--home", new, "--json"], home.home)
+    restored = run_here(["restore", place, "--home", new, "--json"], home.home)
     assert restored.returncode == 0, restored.stderr + restored.stdout
     said = last_line(restored.stdout)
     assert said["ok"]
     assert said["missing"] == []
     assert said["counts"] == answer["counts"]
-    assert run_cli(["check"], new).returncode == 0
+    assert run_here(["check"], new).returncode == 0
     opened = Home.open(load_settings(home=new))
     assert counts_of(opened.catalog) == answer["counts"]
     with opened.catalog.reading() as session:

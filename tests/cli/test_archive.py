@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.archive.made import make_recording
-from tests.support.crash import cli_environment, run_cli
+from tests.support.crash import cli_environment
 from tests.support.data import shared_data
+from tests.support.in_process import run_here
 from tests.support.parts import require_part
 from tidzam_platform.files import exclusive
 
@@ -40,13 +41,13 @@ def archive(tmp_path: Path) -> Path:
 
 
 def _listed(home: Path, *options: str) -> list[str]:
-    answer = run_cli(["archive", "list", "--json", *options], home)
+    answer = run_here(["archive", "list", "--json", *options], home)
     assert answer.returncode == 0, answer.stderr
     return [Path(row["path"]).name for row in json.loads(answer.stdout)["recordings"]]
 
 
 def test_the_answer_is_one_object_and_progress_goes_to_standard_error(archive: Path, tmp_path: Path) -> None:
-    answer = run_cli(["archive", "index", archive, "--json"], tmp_path / "home")
+    answer = run_here(["archive", "index", archive, "--json"], tmp_path / "home")
     assert answer.returncode == 0, answer.stderr
     report = json.loads(answer.stdout)
     assert {key: report[key] for key in ("recordings", "added", "unchanged", "unusable", "ignored")} == {
@@ -81,7 +82,7 @@ def test_a_second_call_opens_no_recording_and_starts_no_program(archive: Path, t
 
 
 def test_days_are_included_at_both_ends(archive: Path, tmp_path: Path) -> None:
-    run_cli(["archive", "index", archive], tmp_path)
+    run_here(["archive", "index", archive], tmp_path)
     over_midnight, marsh, river = (
         "marsh-2026-04-01-23-59-59.wav",
         "marsh-2026-04-03-05-00-00.wav",
@@ -97,10 +98,10 @@ def test_days_are_included_at_both_ends(archive: Path, tmp_path: Path) -> None:
 
 def test_the_list_is_also_for_people(archive: Path, tmp_path: Path) -> None:
     (archive / "marsh-2026-04-05-05-00-00.wav").write_bytes(b"")
-    indexed = run_cli(["archive", "index", archive], tmp_path)
+    indexed = run_here(["archive", "index", archive], tmp_path)
     assert indexed.returncode == 0
     assert "unusable" in indexed.stderr
-    listed = run_cli(["archive", "list"], tmp_path)
+    listed = run_here(["archive", "list"], tmp_path)
     assert "2026-04-01T23:59:59.000Z" in listed.stdout
     assert "unusable" in listed.stdout
 
@@ -115,7 +116,7 @@ def test_the_list_is_also_for_people(archive: Path, tmp_path: Path) -> None:
 def test_wrong_usage_is_exit_code_2_and_is_explained(
     archive: Path, tmp_path: Path, options: list[str], code: int, said: str
 ) -> None:
-    answer = run_cli(["archive", "index", archive, *options], tmp_path)
+    answer = run_here(["archive", "index", archive, *options], tmp_path)
     assert (answer.returncode, answer.stdout) == (code, "")
     assert said in answer.stderr
     assert "Traceback" not in answer.stderr
@@ -123,17 +124,17 @@ def test_wrong_usage_is_exit_code_2_and_is_explained(
 
 def test_a_busy_archive_is_exit_code_5(archive: Path, tmp_path: Path) -> None:
     with exclusive(tmp_path / "locks" / "archive-index", "a test"):
-        answer = run_cli(["archive", "index", archive], tmp_path)
+        answer = run_here(["archive", "index", archive], tmp_path)
     assert answer.returncode == 5
     assert "already running" in answer.stderr
 
 
 def test_a_missing_disk_is_exit_code_2_and_may_be_confirmed(archive: Path, tmp_path: Path) -> None:
-    run_cli(["archive", "index", archive], tmp_path)
+    run_here(["archive", "index", archive], tmp_path)
     for path in archive.glob("*.wav"):
         path.unlink()
-    assert run_cli(["archive", "index", archive], tmp_path).returncode == 2
-    answer = run_cli(["archive", "index", archive, "--allow-empty", "--json"], tmp_path)
+    assert run_here(["archive", "index", archive], tmp_path).returncode == 2
+    answer = run_here(["archive", "index", archive, "--allow-empty", "--json"], tmp_path)
     assert json.loads(answer.stdout)["removed"] == 3
 
 
@@ -153,12 +154,12 @@ def test_help_gives_examples() -> None:
 
 def test_the_marsh_is_found_and_not_read_twice(tmp_path: Path) -> None:
     marsh = shared_data("archive", "marsh")
-    first = json.loads(run_cli(["archive", "index", marsh, "--json"], tmp_path).stdout)
+    first = json.loads(run_here(["archive", "index", marsh, "--json"], tmp_path).stdout)
     assert (first["recordings"], first["added"], first["unchanged"], first["unusable"]) == (3, 3, 0, 0)
     assert (first["sources"], first["days"], first["channels"]) == (
         ["marsh"],
         ["2026-04-01", "2026-04-02"],
         [4],
     )
-    second = json.loads(run_cli(["archive", "index", marsh, "--json"], tmp_path).stdout)
+    second = json.loads(run_here(["archive", "index", marsh, "--json"], tmp_path).stdout)
     assert (second["recordings"], second["added"], second["unchanged"]) == (3, 0, 3)

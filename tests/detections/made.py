@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import DatasetVersion, Generation, Source
 from tidzam_platform.detections.detection import Detection
-from tidzam_platform.detections.files import replace_day
+from tidzam_platform.detections.file_changes import merge_day
 from tidzam_platform.names import split_channel
 from tidzam_platform.store import ObjectStore
 
@@ -65,5 +65,5 @@ def keep_in_files(catalog: Catalog, store: ObjectStore, detections: Iterable[Det
             session.add(row)
             session.flush()
             source_id = row.id
-        keys.append(replace_day(catalog, store, generation, source_id, day, found))
+        keys.append(merge_day(catalog, store, generation, source_id, day, found))
     return keys

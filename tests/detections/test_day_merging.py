@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
 from datetime import timedelta
 from functools import partial
@@ -19,6 +20,7 @@ from tidzam_platform.detections.files import from_parquet, parquet_bytes, to_par
 from tidzam_platform.errors import ObjectNotFoundError
 from tidzam_platform.home import Home
 from tidzam_platform.settings import Settings
+from tidzam_platform.store import LocalStore
 
 DAY = NOON.date()
 KEY = key_of(1, 1, DAY)
@@ -64,6 +66,32 @@ def test_an_old_file_that_cannot_be_read_is_mended(opened: Home, damage: str) ->
     else:
         opened.store.put_bytes(KEY, b"no parquet")
     assert remake(opened, to_parquet([heard(20)])) == {"birds-crow": 1}
+
+
+class _UnreadableStore(LocalStore):
+    """On a disk that fails for the moment."""
+
+    def get_bytes(self, key: str) -> bytes:
+        """As the operating system says it."""
+        raise OSError(errno.EIO, "Input/output error", key)
+
+
+def test_a_store_that_cannot_be_read_just_now_loses_nothing(opened: Home) -> None:
+    keep_in_files(opened.catalog, opened.store, [heard(-1)])
+    old = opened.store.get_bytes(KEY)
+    failing = _UnreadableStore(opened.settings.store_folder)
+    with pytest.raises(OSError, match="Input/output"):
+        remake_day(opened.catalog, failing, 1, 1, DAY, [lambda: to_parquet([heard(20)])], FIRST_MINUTE)
+    assert opened.store.get_bytes(KEY) == old
+
+
+def test_who_pages_through_the_day_looks_into_the_file_again(opened: Home) -> None:
+    keep_in_files(opened.catalog, opened.store, [heard(10), heard(channel="river:out_1")])
+    with opened.catalog.reading() as session:
+        highest = max(row.id for row in session.query(DetectionFile))
+    remake(opened, to_parquet([heard(20)]))
+    with opened.catalog.reading() as session:
+        assert session.query(DetectionFile).filter_by(store_key=KEY).one().id > highest
 
 
 def test_detections_of_other_days_are_left_out(opened: Home) -> None:

@@ -19,6 +19,7 @@ from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Annotation, LiveDetection
 from tidzam_platform.detections import files, parquet_rows, reader
 from tidzam_platform.detections.detection import Detection
+from tidzam_platform.detections.file_changes import merge_day
 from tidzam_platform.detections.live import LiveDetections
 from tidzam_platform.detections.query import DetectionQuery
 from tidzam_platform.detections.reader import DetectionReader
@@ -348,7 +349,7 @@ def test_the_label_of_a_detection_tells_which_file_holds_it(catalog: Catalog, tm
 
 def test_a_file_holds_the_detections_of_its_day_alone(catalog: Catalog, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="does not start on"):
-        files.replace_day(catalog, LocalStore(tmp_path), 1, 1, NOON.date(), [heard(24 * 3600)])
+        merge_day(catalog, LocalStore(tmp_path), 1, 1, NOON.date(), [heard(24 * 3600)])
 
 
 def test_detections_survive_a_file(tmp_path: Path) -> None:

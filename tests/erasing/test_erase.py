@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,12 +15,20 @@ from tests.audio.made import encode, noise
 from tests.clips.made import metadata, record, rule
 from tests.detections.made import heard, keep_in_files
 from tests.erasing.versions import replace_version
-from tests.support.crash import run_and_crash, run_cli
+from tests.support.crash import run_and_crash
+from tests.support.in_process import run_here
 from tests.support.parts import require_part
 from tests.support.small_site import last_line
 from tidzam_platform.archive import index_archive
 from tidzam_platform.audio import read_audio
-from tidzam_platform.catalog.tables import Annotation, AuditEntry, Clip, DatasetVersion, Recording
+from tidzam_platform.catalog.tables import (
+    Annotation,
+    AuditEntry,
+    Clip,
+    DatasetVersion,
+    Recording,
+    TaxonomyChange,
+)
 from tidzam_platform.clips.objects import fingerprint_key
 from tidzam_platform.clock import utc_now
 from tidzam_platform.datasets.build import load_manifest
@@ -91,6 +100,21 @@ def test_a_plan_changes_nothing_and_names_all_that_holds_it(filled: Home) -> Non
     assert [part.spans for part in plan.recordings] == [((3.0, 6.5),), ((1.0, 4.5),)]
     assert len(plan.clips) == 1
     assert [sha256_of_file(Path(row.path)) for row in _recordings(filled)] == before
+    filled.catalog.close()
+
+
+@pytest.mark.parametrize("asked", ["human", "people"])
+def test_what_was_heard_by_an_earlier_or_a_later_name_is_erased_too(filled: Home, asked: str) -> None:
+    with filled.catalog.session() as session:
+        mapping = {"human": ["people"], "human-speech": ["people-speech"]}
+        session.add(
+            TaxonomyChange(
+                version=1, mapping=mapping, reason="a better name", made_by="ann", made_at=utc_now()
+            )
+        )
+    plan = plan_erasing(filled, replace(AN_HOUR, class_path=asked))
+    assert plan.detections == 2
+    assert [part.spans for part in plan.recordings] == [((3.0, 6.5),), ((1.0, 4.5),)]
     filled.catalog.close()
 
 
@@ -193,10 +217,10 @@ def test_what_makes_no_sense_is_refused(filled: Home) -> None:
 def test_an_erasing_that_was_killed_is_completed_by_the_next_one(filled: Home, point: str) -> None:
     arguments = ["erase", "--source", "marsh", *RANGE, "--apply", "--reason", "asked for"]
     run_and_crash(arguments, point, filled.settings.home)
-    done = run_cli([*arguments, "--json"], filled.settings.home)
+    done = run_here([*arguments, "--json"], filled.settings.home)
     assert done.returncode == 0, done.stderr
     assert last_line(done.stdout)["erased"]["failed"] == []
-    left = last_line(run_cli(["erase", "--source", "marsh", *RANGE, "--json"], filled.settings.home).stdout)
+    left = last_line(run_here(["erase", "--source", "marsh", *RANGE, "--json"], filled.settings.home).stdout)
     assert (left["recordings"], left["clips"]) == ([], [])
     with filled.catalog.reading() as session:
         named = set(session.scalars(select(Clip.store_key)))

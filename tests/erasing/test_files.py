@@ -60,6 +60,17 @@ def _outside(spans: tuple[tuple[float, float], ...], rate_hz: int, frames: int, 
     return chosen
 
 
+def test_what_a_killed_erasing_left_goes_with_the_next(tmp_path: Path) -> None:
+    require_part("ffmpeg")
+    path = tmp_path / "marsh-2026-04-01-05-00-00.wav"
+    encode(noise(SECONDS), path, "wav")
+    left = tmp_path / ".partial" / "1-abcdef"  # a copy with the voice in it
+    left.parent.mkdir()
+    left.write_bytes(path.read_bytes())
+    erase_file(path, SPANS)
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_what_was_erased_is_silent_and_all_else_as_before(tmp_path: Path, case: str) -> None:
     require_part("ffmpeg")

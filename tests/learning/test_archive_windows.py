@@ -13,7 +13,7 @@ from tidzam_platform.archive import index_archive
 from tidzam_platform.catalog.tables import Recording
 from tidzam_platform.classifiers.front_end import FrontEnd
 from tidzam_platform.detections.detection import Detection
-from tidzam_platform.detections.files import replace_day
+from tidzam_platform.detections.file_changes import merge_day
 from tidzam_platform.home import Home
 from tidzam_platform.labels.annotations import annotate
 from tidzam_platform.labels.statement import Statement
@@ -42,7 +42,7 @@ def heard(trained_copy: TrainedHome) -> tuple[Home, list[Detection]]:
         )
         for number in range(4)
     ]
-    replace_day(home.catalog, home.store, 1, recording.source_id, recording.start.date(), made)
+    merge_day(home.catalog, home.store, 1, recording.source_id, recording.start.date(), made)
     return home, made
 
 

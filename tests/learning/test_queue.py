@@ -12,14 +12,18 @@ from tests.support.in_process import run_here
 from tests.support.small_site import TrainedHome, last_line
 from tidzam_platform.audio import write_audio
 from tidzam_platform.catalog.tables import Clip, Group, LabelQueueItem
+from tidzam_platform.classifiers.front_end import FrontEnd
 from tidzam_platform.datasets.importer import import_labels
-from tidzam_platform.errors import TidzamError
+from tidzam_platform.errors import ObjectNotFoundError, TidzamError
 from tidzam_platform.home import Home
 from tidzam_platform.labels.annotations import annotate
 from tidzam_platform.labels.labelled_file import LabelledFile
 from tidzam_platform.labels.statement import Statement
 from tidzam_platform.labels.targets import ClipTarget
 from tidzam_platform.learning import rank_clips, read_queue
+from tidzam_platform.learning.candidates import still_there, unlabelled_clips
+from tidzam_platform.learning.clip_cache import ClipCache, StoredClip
+from tidzam_platform.retention.clip_rows import forget_clips
 from tidzam_platform.settings import Settings
 
 UNLABELLED = 5
@@ -73,6 +77,41 @@ def test_what_nobody_labelled_is_ranked_replaced_and_emptied_by_labels(home: Hom
     assert len(read_queue(home.catalog, limit=1)) == 1
     with pytest.raises(TidzamError, match="1 to 1000"):
         read_queue(home.catalog, limit=0)
+
+
+def test_clips_that_go_while_it_is_made_do_not_stand_in_it(home: Home) -> None:
+    rank_clips(home, 1)  # keeps the features of all but those that are forgotten below
+    fresh = unlabelled_clips(home.catalog, 10)
+    first, second = fresh[:2]
+    for path in (home.settings.home / "cache" / "learning").rglob(f"{first.sha256}.npz"):
+        path.unlink()
+
+    def remove(clip: StoredClip) -> None:
+        with home.catalog.session() as session:
+            forget_clips(session, [clip.id])
+        home.store.delete(clip.store_key)
+
+    home.store.delete(first.store_key)
+    with pytest.raises(ObjectNotFoundError):  # the catalog still names it: that is damage
+        rank_clips(home, 1)
+    # The first goes before it is decoded, the second after.
+    gone: list[StoredClip] = []
+
+    def progress(done: int, total: int) -> None:
+        if done == total and not gone:
+            remove(second)
+            gone.append(second)
+
+    cache = ClipCache(home.settings.home / "cache" / "learning", FrontEnd())
+    remove(first)
+    loaded = cache.load(home.store, fresh, is_gone=lambda clip: not still_there(home.catalog, [clip.id]))
+    assert [clip.sha256 for clip in loaded] == [clip.sha256 for clip in fresh[1:]]
+    report = rank_clips(home, 1, progress)
+    assert gone
+    assert report.rows == report.clips - 1 == UNLABELLED - 3
+    queue = read_queue(home.catalog)
+    assert [entry.rank for entry in queue] == [1, 2]
+    assert {entry.clip_id for entry in queue} == {clip.id for clip in fresh[2:]}
 
 
 def test_the_command_shows_the_queue_and_ranks_when_it_is_asked_to(home: Home) -> None:

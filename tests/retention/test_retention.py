@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.retention.made import ALL_SET, NOW, fill
-from tests.support.crash import run_and_crash, run_cli
+from tests.support.crash import run_and_crash
+from tests.support.in_process import run_here
 from tests.support.small_site import last_line
 from tidzam_platform.catalog.tables import (
     AuditEntry,
@@ -142,7 +143,7 @@ def test_a_run_that_was_killed_is_completed_by_the_next_one(everything_ends: Set
     with opened.catalog.session() as session:  # the process counts from its own clock
         session.get_one(Clip, clips["young"]).added_at = utc_now()
     run_and_crash(["retention", "--apply"], point, everything_ends.home, env=ALL_SET)
-    done = run_cli(["retention", "--apply", "--json"], everything_ends.home, env=ALL_SET)
+    done = run_here(["retention", "--apply", "--json"], everything_ends.home, env=ALL_SET)
     assert done.returncode == 0, done.stderr
     assert last_line(done.stdout)["applied"]
     with opened.catalog.reading() as session:
@@ -157,14 +158,14 @@ def test_a_run_that_was_killed_is_completed_by_the_next_one(everything_ends: Set
     assert stored == named
     for kind, items in (("unlabelled clips", 2), ("logs", 1)):
         assert sum(e.details["items"] for e in entries if e.details["kind"] == kind) == items
-    again = last_line(run_cli(["retention", "--json"], everything_ends.home, env=ALL_SET).stdout)
+    again = last_line(run_here(["retention", "--json"], everything_ends.home, env=ALL_SET).stdout)
     assert again["items"] == 0
     opened.catalog.close()
 
 
 def test_the_command_shows_what_would_go(everything_ends: Settings) -> None:
     fill(everything_ends)[0].catalog.close()
-    shown = run_cli(["retention"], everything_ends.home, env=ALL_SET)
+    shown = run_here(["retention"], everything_ends.home, env=ALL_SET)
     assert shown.returncode == 0, shown.stderr
     assert "would be removed" in shown.stdout
     assert "retention.recordings_days = 30" in shown.stdout

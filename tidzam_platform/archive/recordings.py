@@ -36,6 +36,22 @@ def find_recordings(
     return list(session.scalars(query))
 
 
+def recording_at(session: Session, source: str, moment: datetime) -> Recording | None:
+    """The recording of a source that holds a moment and can be used; of several the one that started last."""
+    return session.scalar(
+        select(Recording)
+        .join(Recording.source)
+        .where(
+            Source.name == source,
+            Recording.error.is_(None),
+            Recording.start <= moment,
+            Recording.end > moment,
+        )
+        .order_by(Recording.start.desc(), Recording.path)
+        .limit(1)
+    )
+
+
 def is_below(folder: Path) -> ColumnElement[bool]:
     """Whether a recording lies below ``folder``. Exact on every database; LIKE folds case on SQLite."""
     prefix = str(folder).rstrip("/") + "/"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from tidzam_platform.audio.ogg.timeline import Timeline
 
 # Seconds are exact to the sample, but are floats: this much of a frame is rounding, no audio.
 _ROUNDING_FRAMES: Final = 1e-4
@@ -25,6 +28,7 @@ class AudioInfo:
         truncated: the file ends early, or a stretch of it ends without its end mark: audio of unknown length is
             missing there.
         tags: comments of the file, keys in lower case.
+        timeline: of Ogg, where its audio lies: a decoder need not look through the file again.
     """
 
     container: str
@@ -35,6 +39,7 @@ class AudioInfo:
     holes: tuple[tuple[float, float], ...]
     truncated: bool
     tags: Mapping[str, str]
+    timeline: Timeline | None = field(default=None, repr=False, compare=False)
 
 
 def holes_in_frames(info: AudioInfo, rate_hz: int) -> list[tuple[int, int]]:

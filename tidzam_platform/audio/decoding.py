@@ -24,7 +24,8 @@ from tidzam_platform.errors import AudioError, EmptyAudioError
 MAX_RATE_HZ: Final = 768_000
 _SPARE_S: Final = 0.1
 _AUDIO_ONLY: Final = ("-map", "0:a:0", "-vn", "-sn", "-dn")
-_RAW_OUTPUT: Final = ("-c:a", "pcm_f32le", "-f", "f32le", "pipe:1")
+# Unasked, ffmpeg writes each packet by itself: 50 writes a second of audio, and as often a reader wakes.
+_RAW_OUTPUT: Final = ("-c:a", "pcm_f32le", "-flush_packets", "0", "-f", "f32le", "pipe:1")
 
 
 def decode_blocks(
@@ -39,7 +40,7 @@ def decode_blocks(
         path: the file.
         rate_hz: resample to this rate; by default the file's own.
         block_s: length of a block, s; only the last one may be shorter.
-        info: what :func:`probe` said of this very file, which saves another look at some containers.
+        info: what :func:`probe` said of this very file, which saves another look.
 
     Yields:
         Blocks of float32 ``[channels, frames]`` in [-1, 1], without a gap between them. What is not a number
@@ -97,7 +98,7 @@ def _decoder(path: Path, rate_hz: int | None, info: AudioInfo | None) -> Iterato
     with opened(path) as handle:
         container = sniff(handle)
         if container is OGG:
-            timeline = read_timeline(handle)
+            timeline = (info and info.timeline) or read_timeline(handle)
             rate = rate_hz or timeline.rate_hz
             channels = timeline.channels
             frames: int | None = round(timeline.seconds * rate)

@@ -73,6 +73,7 @@ def ogg_info(timeline: Timeline) -> AudioInfo:
         holes=timeline.holes,
         truncated=timeline.truncated,
         tags=timeline.tags,
+        timeline=timeline,
     )
 
 

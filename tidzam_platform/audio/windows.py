@@ -52,14 +52,16 @@ class _Tail:
             self._parts = [np.concatenate(self._parts, axis=1)]
 
 
-class _Holes:
+class Holes:
     """Answers whether a stretch touches a hole; stretches must be asked in order."""
 
     def __init__(self, holes: Sequence[tuple[int, int]]) -> None:
+        """Args: half-open ranges of frames, as from :func:`tidzam_platform.audio.holes_in_frames`."""
         self._holes = sorted((start, end) for start, end in holes if end > start)
         self._next = 0
 
     def touch(self, start: int, end: int) -> bool:
+        """Whether audio is missing in ``[start, end)``."""
         while self._next < len(self._holes) and self._holes[self._next][1] <= start:
             self._next += 1
         return self._next < len(self._holes) and self._holes[self._next][0] < end
@@ -84,7 +86,7 @@ def cut_windows(
     """
     if window_frames < 1 or hop_frames < 1:
         raise ValueError(f"windows of {window_frames} frames every {hop_frames}: both must be at least 1")
-    missing = _Holes(holes)
+    missing = Holes(holes)
     tail: _Tail | None = None
     following = first_frame = 0
     channels = None

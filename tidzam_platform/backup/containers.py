@@ -144,7 +144,10 @@ class FolderWriter:
         """See ``Writer``."""
         _fsync_below(self._folder / OBJECTS)
         reach("backup.before_manifest")
-        with whole_file(manifest_path(self._folder, manifest), self._folder) as temporary, _private(temporary) as handle:
+        with (
+            whole_file(manifest_path(self._folder, manifest), self._folder) as temporary,
+            _private(temporary) as handle,
+        ):
             handle.write(manifest.to_bytes())
 
 

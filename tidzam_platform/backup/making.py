@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from tidzam_platform import __version__
-from tidzam_platform.backup.containers import Writer, is_file_name, manifest_path, writing_file, writing_folder
+from tidzam_platform.backup.containers import (
+    Writer,
+    is_file_name,
+    manifest_path,
+    writing_file,
+    writing_folder,
+)
 from tidzam_platform.backup.contents import LEFT_OUT, archive_files, home_files, settings_files
 from tidzam_platform.backup.databases import copy_catalog, copy_sqlite, counts_of, is_sqlite, sqlite_catalog
 from tidzam_platform.backup.known_files import KnownFiles

@@ -100,8 +100,10 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.stdout.flush()  # here, so that a full disk is told as one
         sys.exit(code)
     except TidzamError as error:
+        from tidzam_platform.operations.supervision.hopeless import exit_code_of
+
         click.secho(shown(f"tidzam: {error}"), fg="red", err=True)
-        sys.exit(error.exit_code)
+        sys.exit(exit_code_of(error))
     except click.exceptions.Exit as finished:
         sys.exit(finished.exit_code)
     except click.ClickException as error:

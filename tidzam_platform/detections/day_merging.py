@@ -12,8 +12,7 @@ from sqlalchemy import select
 
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import DetectionFile
-from tidzam_platform.clock import utc_now
-from tidzam_platform.detections.file_changes import keep_others_out, key_of
+from tidzam_platform.detections.file_changes import index_anew, keep_others_out, key_of
 from tidzam_platform.detections.files import parquet_bytes, parquet_schema
 from tidzam_platform.errors import ObjectNotFoundError
 from tidzam_platform.store import ObjectStore
@@ -60,21 +59,25 @@ def remake_day(
         merged = _merged(tables)
         data = parquet_bytes(merged)
         store.put_bytes(key, data)
-        if row is None:
-            row = DetectionFile(generation=generation, source_id=source_id, day=day, store_key=key)
-            session.add(row)
-        row.detections = merged.num_rows
-        row.made_at = utc_now()
+        new = DetectionFile(generation=generation, source_id=source_id, day=day)
+        index_anew(session, row, new, merged.num_rows)
     return data, _counts(merged)
 
 
 def _old_rows(store: ObjectStore, key: str, day: date) -> Any | None:
-    """The rows of the file that is replaced; None if it is lost or damaged, which hearing the day again shall mend."""
+    """The rows of the file that is replaced; None if it is lost or damaged, which hearing the day again shall mend.
+
+    A store that cannot be read just now raises: what was heard live is nowhere else.
+    """
     import pyarrow as pa
 
     try:
-        return _rows_of(store.get_bytes(key), day)
-    except (ObjectNotFoundError, pa.ArrowException, OSError):
+        data = store.get_bytes(key)
+    except ObjectNotFoundError:
+        return None
+    try:
+        return _rows_of(data, day)
+    except (pa.ArrowException, OSError):
         return None
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import exists, select
 
+from tidzam_platform.archive import recording_at
 from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import DetectionFile, Recording, Source
 from tidzam_platform.datasets.taxonomy_changes import read_taxonomy
@@ -189,18 +190,7 @@ def _in_recording(catalog: Catalog, source: str, example: Example) -> Example:
     """The example with the recording in which it starts."""
     start = example.detection.start
     with catalog.reading() as session:
-        row = session.scalar(
-            select(Recording)
-            .join(Recording.source)
-            .where(
-                Source.name == source,
-                Recording.error.is_(None),
-                Recording.start <= start,
-                Recording.end > start,
-            )
-            .order_by(Recording.start.desc(), Recording.path)
-            .limit(1)
-        )
+        row = recording_at(session, source, start)
     if row is None:
         return example
     return replace(example, recording=row.path, offset_s=round((start - row.start).total_seconds(), 6))

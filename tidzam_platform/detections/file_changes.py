@@ -13,6 +13,7 @@ from tidzam_platform.catalog.tables import DetectionFile
 from tidzam_platform.clock import utc_now
 from tidzam_platform.crash_points import reach
 from tidzam_platform.detections.detection import Detection
+from tidzam_platform.detections.files import from_parquet, to_parquet
 from tidzam_platform.store import ObjectStore
 
 
@@ -44,8 +45,6 @@ def merge_day(
         ValueError: a detection starts on another day (UTC): those who read would look for it there.
         StoreError: the file that the index names is not there.
     """
-    from tidzam_platform.detections.files import from_parquet, to_parquet
-
     if strays := [one for one in detections if one.start.date() != day]:
         raise ValueError(f"{strays[0]} does not start on {day.isoformat()}")
     key = key_of(generation, source_id, day)
@@ -57,15 +56,30 @@ def merge_day(
         if len(merged) > len(kept):
             store.put_bytes(key, to_parquet(list(merged.values())))
         reach("detections.merged")
-        highest = session.scalar(select(func.max(DetectionFile.id))) or 0
-        if row is not None:
-            # A number that no cursor has passed: who pages through the day looks into the file again.
-            session.delete(row)
-            session.flush()
-        row = DetectionFile(generation=generation, source_id=source_id, day=day, store_key=key)
-        if session.get_bind().dialect.name == "sqlite":  # which would give the number of the last row again
-            row.id = highest + 1
-        row.detections = len(merged)
-        row.made_at = utc_now()
-        session.add(row)
+        index_anew(
+            session, row, DetectionFile(generation=generation, source_id=source_id, day=day), len(merged)
+        )
     return key
+
+
+def index_anew(session: Session, old: DetectionFile | None, new: DetectionFile, detections: int) -> None:
+    """Let the index name a file that was written just now, under a number that no cursor has passed.
+
+    So whoever pages through the day looks into the file again.
+
+    Args:
+        session: a writing one, in which others are kept out.
+        old: the row of the file as it was.
+        new: a row with generation, source and day.
+        detections: how many the file holds.
+    """
+    highest = session.scalar(select(func.max(DetectionFile.id))) or 0
+    if old is not None:
+        session.delete(old)
+        session.flush()
+    if session.get_bind().dialect.name == "sqlite":  # which would give the number of the last row again
+        new.id = highest + 1
+    new.store_key = key_of(new.generation, new.source_id, new.day)
+    new.detections = detections
+    new.made_at = utc_now()
+    session.add(new)

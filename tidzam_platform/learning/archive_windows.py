@@ -20,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import func, select
 
+from tidzam_platform.archive import recording_at
 from tidzam_platform.audio import decode_blocks
 from tidzam_platform.catalog import Catalog
-from tidzam_platform.catalog.tables import Annotation, DetectionFile, LiveDetection, Recording, Source
+from tidzam_platform.catalog.tables import Annotation, DetectionFile, LiveDetection, Recording
 from tidzam_platform.classifiers.features import ClipFeatures, clip_features
 from tidzam_platform.classifiers.front_end import FrontEnd
 from tidzam_platform.detections.detection import Detection
@@ -109,18 +110,7 @@ def _by_recording(
     held: defaultdict[int, list[Detection]] = defaultdict(list)
     with catalog.reading() as session:
         for one in detections:
-            recording = session.scalar(
-                select(Recording)
-                .join(Source, Recording.source_id == Source.id)
-                .where(
-                    Source.name == split_channel(one.channel)[0],
-                    Recording.start <= one.start,
-                    Recording.end > one.start,
-                    Recording.error.is_(None),
-                )
-                .order_by(Recording.start.desc())
-                .limit(1)
-            )
+            recording = recording_at(session, split_channel(one.channel)[0], one.start)
             if recording is not None:
                 found[recording.id] = recording
                 held[recording.id].append(one)

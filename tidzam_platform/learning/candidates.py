@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, cast
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 
 from tidzam_platform.catalog import Catalog
-from tidzam_platform.catalog.tables import Annotation, Clip, Group
+from tidzam_platform.catalog.tables import Clip, Group
+from tidzam_platform.clips.counting import is_labelled
 from tidzam_platform.datasets.manifest import Manifest
 from tidzam_platform.datasets.sides import Side
 from tidzam_platform.learning.clip_cache import StoredClip
@@ -22,11 +24,10 @@ def unlabelled_clips(catalog: Catalog, most: int) -> list[StoredClip]:
     time. Clips of groups on the test side are left out: no training may see them.
     """
     with catalog.reading() as session:
-        said = exists().where(Annotation.clip_id == Clip.id, Annotation.superseded_by_id.is_(None))
         rows = session.execute(
             select(Clip, Group)
             .join(Group, Clip.group_id == Group.id)
-            .where(~said, Group.side.is_distinct_from(_TEST))
+            .where(~is_labelled(), Group.side.is_distinct_from(_TEST))
             .order_by(Clip.sha256)
             .limit(most)
         ).all()
@@ -34,6 +35,12 @@ def unlabelled_clips(catalog: Catalog, most: int) -> list[StoredClip]:
             StoredClip(clip.id, clip.sha256, clip.store_key, group.key, cast(Side, group.side or "train"))
             for clip, group in rows
         ]
+
+
+def still_there(catalog: Catalog, ids: Sequence[int]) -> set[int]:
+    """Those of these clips that the catalog still knows."""
+    with catalog.reading() as session:
+        return set(session.scalars(select(Clip.id).where(Clip.id.in_(ids))))
 
 
 def labelled_clips(manifest: Manifest) -> list[StoredClip]:

@@ -17,6 +17,7 @@ from tidzam_platform.audio import read_audio
 from tidzam_platform.classifiers.features import MAX_CLIP_S, ClipFeatures, clip_features
 from tidzam_platform.classifiers.front_end import FrontEnd
 from tidzam_platform.datasets.sides import Side
+from tidzam_platform.errors import ObjectNotFoundError
 from tidzam_platform.files import write_whole
 from tidzam_platform.look_ahead import map_ahead
 from tidzam_platform.store import ObjectStore
@@ -58,20 +59,27 @@ class ClipCache:
         store: ObjectStore,
         clips: Sequence[StoredClip],
         progress: Callable[[int], None] = lambda _more: None,
+        *,
+        is_gone: Callable[[StoredClip], bool] = lambda _clip: False,
     ) -> list[ClipFeatures]:
         """Features of ``clips``, in their order; ``progress`` is told of each.
 
+        A clip that is not in the store is left out if ``is_gone`` says that it was removed meanwhile.
+
         Raises:
             AudioError: a clip cannot be decoded.
-            StoreError: one is not in the store.
+            StoreError: one is not in the store, and should be.
         """
         # Importing the backend in two threads at once would deadlock; this computes features of nothing, here.
         clip_features(np.zeros(self._front_end.window_frames, np.float32), self._front_end)
         self._folder.mkdir(parents=True, exist_ok=True)
         found = []
-        with closing(map_ahead(lambda clip: self._load(store, clip), clips, threads=_DECODERS)) as loaded:
+        with closing(
+            map_ahead(lambda clip: self._load(store, clip, is_gone), clips, threads=_DECODERS)
+        ) as loaded:
             for clip in loaded:
-                found.append(clip)
+                if clip is not None:
+                    found.append(clip)
                 progress(1)
         return found
 
@@ -83,11 +91,20 @@ class ClipCache:
             path.unlink(missing_ok=True)
         return len(others)
 
-    def _load(self, store: ObjectStore, clip: StoredClip) -> ClipFeatures:
+    def _load(
+        self, store: ObjectStore, clip: StoredClip, is_gone: Callable[[StoredClip], bool]
+    ) -> ClipFeatures | None:
         path = self._folder / f"{clip.sha256}.npz"
         if not path.exists():
-            with store.as_file(clip.store_key) as audio:
-                samples = read_audio(audio, rate_hz=self._front_end.rate_hz, max_s=MAX_CLIP_S).mean(axis=0)
+            try:
+                with store.as_file(clip.store_key) as audio:
+                    samples = read_audio(audio, rate_hz=self._front_end.rate_hz, max_s=MAX_CLIP_S).mean(
+                        axis=0
+                    )
+            except ObjectNotFoundError:
+                if is_gone(clip):
+                    return None
+                raise
             log_mel, offsets = clip_features(samples, self._front_end)
             buffer = io.BytesIO()
             np.savez(buffer, allow_pickle=False, log_mel=log_mel, offsets=np.array(offsets))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,13 +19,12 @@ from tidzam_platform.datasets.build import load_manifest
 from tidzam_platform.errors import TidzamError
 from tidzam_platform.home import Home
 from tidzam_platform.learning.archive_windows import ArchiveWindow, archive_windows, window_end, window_item
-from tidzam_platform.learning.candidates import labelled_clips, unlabelled_clips
+from tidzam_platform.learning.candidates import labelled_clips, still_there, unlabelled_clips
 from tidzam_platform.learning.clip_cache import ClipCache, StoredClip
-from tidzam_platform.learning.ranking import Ranked, rank
+from tidzam_platform.learning.ranking import COMMITTEE, Figures, Ranked, rank
 
 MAX_PAGE: Final = 1000
 CACHE_FOLDER: Final = "learning"  # in the home's cache
-_COMMITTEE: Final = 2  # generations that may disagree, beside the newest
 _GENERATIONS_KEPT: Final = 5  # with a queue; older ones are of no use
 
 
@@ -74,7 +73,7 @@ class QueueEntry:
         }
 
 
-_FIGURES: Final = ("uncertainty", "disagreement", "need", "novelty", "value")
+_FIGURES: Final = tuple(field.name for field in fields(Figures))
 
 
 def rank_clips(
@@ -82,7 +81,8 @@ def rank_clips(
 ) -> QueueReport:
     """Rank what is not labelled by generation ``number``, and make that its queue: what was there before is replaced.
 
-    Generations that were exported before it may disagree. ``progress`` is told how many clips of how many are heard.
+    Other generations that were exported may disagree. ``progress`` is told how many clips of how many are heard.
+    Clips that are removed meanwhile, as the disk policy does at any time, are left out.
 
     Raises:
         CatalogError: no such generation.
@@ -102,7 +102,9 @@ def rank_clips(
         done += more
         progress(done, total)
 
-    clips = cache.load(home.store, fresh, told)
+    clips = cache.load(home.store, fresh, told, is_gone=lambda clip: not still_there(home.catalog, [clip.id]))
+    by_hash = {clip.sha256: clip for clip in fresh}
+    fresh = [by_hash[clip.sha256] for clip in clips]
     labelled = cache.load(home.store, known, told)
     cache.forget_others([*fresh, *known])
     windows = archive_windows(home.catalog, home.store, tree.front_end, settings.archive_windows)
@@ -113,9 +115,8 @@ def rank_clips(
         settings.queue,
         committee=[TrainedTree.load(home.store, _weights(other)) for other in others],
     )
-    rows = _rows(number, ranked, fresh, windows)
+    rows = _write(home.catalog, number, _rows(number, ranked, fresh, windows))
     content = hashlib.sha256("\n".join(row.item for row in rows).encode()).hexdigest()[:16]
-    _write(home.catalog, number, rows)
     committee = tuple(other.number for other in others)
     return QueueReport(number, len(clips), len(windows), committee, len(rows), content)
 
@@ -168,7 +169,7 @@ def _committee(catalog: Catalog, number: int) -> list[Generation]:
             select(Generation)
             .where(Generation.state == EXPORTED, Generation.number != number)
             .order_by(Generation.number.desc())
-            .limit(_COMMITTEE)
+            .limit(COMMITTEE)
         )
         return list(found)
 
@@ -198,15 +199,21 @@ def _rows(
     return rows
 
 
-def _write(catalog: Catalog, number: int, rows: Sequence[LabelQueueItem]) -> None:
+def _write(catalog: Catalog, number: int, rows: Sequence[LabelQueueItem]) -> list[LabelQueueItem]:
+    """Returns what was written: clips that went meanwhile are left out."""
     with catalog.session() as session:
         session.execute(delete(LabelQueueItem).where(LabelQueueItem.generation == number))
         session.flush()
+        there = set(session.scalars(select(Clip.id).where(Clip.id.in_([row.clip_id for row in rows]))))
+        rows = [row for row in rows if row.clip_id is None or row.clip_id in there]
+        for place, row in enumerate(rows, start=1):
+            row.rank = place
         session.add_all(rows)
         session.flush()
         numbers = select(LabelQueueItem.generation).distinct().order_by(LabelQueueItem.generation.desc())
         kept = session.scalars(numbers.limit(_GENERATIONS_KEPT)).all()
         session.execute(delete(LabelQueueItem).where(LabelQueueItem.generation.not_in(kept)))
+    return rows
 
 
 def _entry(row: LabelQueueItem, seconds: float | None) -> QueueEntry:

@@ -11,9 +11,10 @@ import pytest
 
 from tests.operations.supervision.conftest import Site, by_name, gone
 from tests.support.waiting import wait_for
-from tidzam_platform.errors import BusyError, InvalidNameError, ListenError, ProcessError, SettingsError
+from tidzam_platform.errors import BusyError, InvalidNameError, ProcessError, SettingsError
 from tidzam_platform.files import exclusive
 from tidzam_platform.operations.supervision.configuration import CONFIGURATION, SOCKET
+from tidzam_platform.operations.supervision.hopeless import HOPELESS_CODE
 from tidzam_platform.operations.supervision.probes import HttpProbe
 from tidzam_platform.operations.supervision.remote import SupervisorClient
 from tidzam_platform.operations.supervision.standing import what_comes_of
@@ -133,12 +134,12 @@ def test_a_process_that_dies_is_told_with_its_log_and_what_needs_it_is_not_start
 
 
 def test_a_process_that_cannot_start_is_told_once_and_left_alone(site: Site) -> None:
-    site.actor("engine", "--die-late", str(ListenError.exit_code))
+    site.actor("engine", "--die-late", str(HOPELESS_CODE))
     began_s = time.monotonic()
     (report,) = site.supervision.start()
     assert time.monotonic() - began_s < 20
     assert (report.state, report.ok) == ("dead", False)
-    assert report.problem.startswith("it cannot start (exit code 6): somebody else has the port\n")
+    assert report.problem.startswith("it cannot start (exit code 78): somebody else has the port\n")
     assert report.problem.count("somebody else has the port") == 1
     log = site.log("engine")
     info = SupervisorClient(site.settings.home / SOCKET).info("engine")
@@ -146,6 +147,13 @@ def test_a_process_that_cannot_start_is_told_once_and_left_alone(site: Site) -> 
     time.sleep(1.5)  # Supervisor looks once a second
     assert site.log("engine") == log
     assert what_comes_of(site.settings.home, "engine").startswith("it was given up")
+
+
+def test_any_other_end_is_followed_by_another_start(site: Site) -> None:
+    site.actor("engine", "--die-late", str(SettingsError.exit_code))
+    (report,) = site.supervision.start()
+    assert not report.ok
+    wait_for(lambda: site.log("engine").count("somebody else has the port") > 1, "it is started again", 20)
 
 
 @pytest.mark.long

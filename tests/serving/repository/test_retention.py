@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from tests.detections.made import heard, keep_in_files
-from tests.support.crash import run_and_crash, run_cli
+from tests.support.crash import run_and_crash
+from tests.support.in_process import run_here
 from tests.support.small_site import last_line
 from tidzam_platform.catalog.tables import AuditEntry, DetectionFile
 from tidzam_platform.clock import utc_now
@@ -52,7 +53,7 @@ def test_detections_go_of_generations_that_cannot_serve_any_more(home, with_vers
             row.made_at -= LATER
     days = {"TIDZAM_RETENTION__OLD_DETECTIONS_DAYS": "30"}
     run_and_crash(["retention", "--apply"], point, home.home, env=days)
-    done = run_cli(["retention", "--apply", "--json"], home.home, env=days)
+    done = run_here(["retention", "--apply", "--json"], home.home, env=days)
     assert done.returncode == 0, done.stderr
     (outcome,) = last_line(done.stdout)["outcomes"]
     assert sum(outcome["kept"].values()) == 2

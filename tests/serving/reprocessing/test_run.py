@@ -23,7 +23,8 @@ from serving.reprocessing.hearing import hear_and_store
 from serving.reprocessing.local_engine import LocalEngine
 from serving.reprocessing.range_lock import days_locked
 from tests.serving.reprocessing.conftest import DECISION_VARIABLES, SOURCE, Site, without_pages
-from tests.support.crash import cli_environment, run_and_crash, run_cli
+from tests.support.crash import cli_environment, run_and_crash
+from tests.support.in_process import run_here
 from tests.support.small_site import last_line
 from tests.support.waiting import wait_for
 from tidzam_platform.detections.query import DetectionQuery
@@ -108,7 +109,7 @@ def test_killed_while_days_are_written_and_called_again_it_ends_with_the_same_by
         site.home.store.delete(key)
     run_and_crash(COMMAND, at, site.settings.home, env=DECISION_VARIABLES)
     assert list(site.home.store.keys("reprocessing/"))
-    answered = run_cli([*COMMAND, "--json"], site.settings.home, env=DECISION_VARIABLES)
+    answered = run_here([*COMMAND, "--json"], site.settings.home, env=DECISION_VARIABLES)
     assert answered.returncode == 0, answered.stderr
     assert last_line(answered.stdout)["reused"] == 3
     assert stored(site) == expected
@@ -133,7 +134,7 @@ def test_killed_while_it_hears_it_goes_on_and_no_worker_stays(site: Site) -> Non
         child.kill()
         child.wait()
     wait_for(lambda: not any(_runs(worker) for worker in workers), "the workers to die with it")
-    answered = run_cli([*COMMAND, "--json"], site.settings.home, env=DECISION_VARIABLES)
+    answered = run_here([*COMMAND, "--json"], site.settings.home, env=DECISION_VARIABLES)
     assert answered.returncode == 0, answered.stderr
     answer = last_line(answered.stdout)
     assert answer["heard"] + answer["reused"] == 3
@@ -228,7 +229,7 @@ def test_missing_audio_is_told(site: Site) -> None:
     assert gaps[0] == (datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 1, 5, tzinfo=UTC))
     assert gaps[-1][1] == datetime(2026, 5, 3, tzinfo=UTC)
     assert [one.start for one in done.missing] == sorted(one.start for one in done.missing)
-    answered = run_cli([*COMMAND, "--json"], site.settings.home, env=DECISION_VARIABLES)
+    answered = run_here([*COMMAND, "--json"], site.settings.home, env=DECISION_VARIABLES)
     assert answered.returncode == 0, answered.stderr
     answer = last_line(answered.stdout)
     assert [one["kind"] for one in answer["missing"]] == [one.kind for one in done.missing]
@@ -246,7 +247,7 @@ def test_two_runs_of_the_same_days_at_once_are_refused_other_days_are_not(site: 
             reprocess(site.home, both, 1, engine=HereEngine())
         assert reprocess(site.home, second, 1, engine=HereEngine()).heard == 1
         assert reprocess(site.home, both, 2, engine=HereEngine()).heard == 3
-        other = run_cli([*COMMAND, "--json"], site.settings.home, env=DECISION_VARIABLES)
+        other = run_here([*COMMAND, "--json"], site.settings.home, env=DECISION_VARIABLES)
         assert other.returncode == 5, other.stderr
     assert reprocess(site.home, both, 1, engine=HereEngine()).heard == 3
 
@@ -284,7 +285,7 @@ def test_ctrl_c_ends_it_cleanly_and_the_same_call_goes_on(site: Site) -> None:
         assert child.returncode == 130
         assert "the same command goes on from there" in said
         assert "Traceback" not in said
-    answered = run_cli([*COMMAND, "--json"], site.settings.home, env=DECISION_VARIABLES)
+    answered = run_here([*COMMAND, "--json"], site.settings.home, env=DECISION_VARIABLES)
     assert answered.returncode == 0, answered.stderr
 
 
@@ -304,7 +305,7 @@ def test_the_command_tells_the_difference_and_hears_what_the_other_generation_ha
 ) -> None:
     picture = tmp_path / "diff.png"
     options = ["--diff", "2", "--json", "--picture", str(picture)]
-    answered = run_cli([*COMMAND, *options], site.settings.home, env=DECISION_VARIABLES)
+    answered = run_here([*COMMAND, *options], site.settings.home, env=DECISION_VARIABLES)
     assert answered.returncode == 0, answered.stderr
     answer = last_line(answered.stdout)
     totals = answer["diff"]["totals"]
@@ -315,17 +316,17 @@ def test_the_command_tells_the_difference_and_hears_what_the_other_generation_ha
     example = answer["diff"]["examples"][0]
     assert Path(example["recording"]).exists()
     assert 0 <= example["offset_s"] < 20
-    again = run_cli(
+    again = run_here(
         ["detections", "diff", "1", "2", *COMMAND[1:7], "--json"], site.settings.home, env=DECISION_VARIABLES
     )
     assert json.loads(again.stdout) == answer["diff"]
-    table = run_cli(["detections", "diff", "1", "2", *COMMAND[1:7]], site.settings.home)
+    table = run_here(["detections", "diff", "1", "2", *COMMAND[1:7]], site.settings.home)
     assert "by class" in table.stdout
 
 
 def test_wrong_questions_are_refused(site: Site) -> None:
     def refused(*arguments: str) -> str:
-        answered = run_cli(["reprocess", *arguments], site.settings.home)
+        answered = run_here(["reprocess", *arguments], site.settings.home)
         assert answered.returncode == 2, answered.stderr
         assert "Traceback" not in answered.stderr
         return answered.stderr

@@ -115,7 +115,7 @@ def test_rules_are_told_and_compared_as_they_were_written_whatever_their_classes
     client: SocketClient, library: Home, tmp_path: Path
 ) -> None:
     clip = record(library.catalog, library.store, tmp_path, metadata("birds"))
-    say(library.catalog, clip, "birds")
+    say(library.catalog, clip.id, "birds")
     rules = {"marsh-out_1": {"classes": "birds", "rate": "0.5", "length": "2", "object_filter": False}}
     client.call(EXTRACTION, {"set": "rules", "rules": rules})
     change_taxonomy(library.catalog, Wishes({"birds": "avian"}, {}, {}), by="ann", reason="a test")

@@ -100,13 +100,17 @@ def reached_by_chance(evidence: Evidence, macro_f1: float) -> float:
     kind_of = np.array(
         [kinds.index(truths[group]) for group in dict.fromkeys(clip.group for clip in evidence.clips)]
     )
-    random, groups = np.random.default_rng(_SEED), np.arange(len(kind_of))
-    reached = 1  # the truths as they are
-    for _ in range(_PERMUTATIONS):
-        rows = random.permutation(kind_of) * len(groups) + groups
-        held = expected[rows].sum(axis=0)
-        f1 = 2 * right[rows].sum(axis=0) / np.maximum(held + of_answered[0], 1)
-        reached += bool(f1[held > 0].mean() >= macro_f1)
+    random = np.random.default_rng(_SEED)
+    drawn = np.stack([random.permutation(kind_of) for _ in range(_PERMUTATIONS)])
+    rows = drawn * len(kind_of) + np.arange(len(kind_of))
+    starts = np.arange(0, rows.size + 1, len(kind_of))
+    chosen = csr_array(
+        (np.ones(rows.size), rows.ravel(), starts), shape=(_PERMUTATIONS, len(kinds) * len(kind_of))
+    )
+    held, hit = (chosen @ expected).toarray(), (chosen @ right).toarray()
+    f1, tested = 2 * hit / np.maximum(held + of_answered[0], 1), held > 0
+    macro = (f1 * tested).sum(axis=1) / tested.sum(axis=1)
+    reached = 1 + int((macro >= macro_f1).sum())  # the truths as they are, too
     return reached / (_PERMUTATIONS + 1)
 
 

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from tidzam_platform.errors import ListenError, ProcessError, SettingsError
+from tidzam_platform.errors import ProcessError
+from tidzam_platform.operations.supervision.hopeless import HOPELESS_CODE
 from tidzam_platform.operations.supervision.table import ProcessTable
 from tidzam_platform.streamer_sections import SupervisionSettings
 
@@ -28,8 +29,6 @@ _LAUNCH: Final = "tidzam_platform.operations.supervision.launch"
 
 _START_S: Final = 2  # a process that ends sooner is tried again with growing pauses
 _START_TRIES: Final = 3  # and then given up until somebody starts it, or `check` does
-# What ends with these after _START_S is not started again until somebody does: it would end the same way.
-HOPELESS_CODES: Final = (SettingsError.exit_code, ListenError.exit_code)
 _OPEN_FILES: Final = 4096  # an engine with 200 sources has several of each
 _FIRST_PRIORITY: Final = 10
 
@@ -80,7 +79,7 @@ def configuration_text(
                 f"priority={priority}",
                 "autostart=false",
                 "autorestart=unexpected",
-                f"exitcodes={','.join(map(str, HOPELESS_CODES))}",
+                f"exitcodes={HOPELESS_CODE}",
                 f"startsecs={_START_S}",
                 f"startretries={_START_TRIES}",
                 # The process ends its children in order; what it leaves of its group is killed with it.

@@ -10,7 +10,7 @@ from typing import Any, Final
 from xml.parsers.expat import ExpatError
 
 from tidzam_platform.errors import ProcessError, SupervisorUnavailableError
-from tidzam_platform.operations.supervision.configuration import HOPELESS_CODES
+from tidzam_platform.operations.supervision.hopeless import HOPELESS_CODE
 from tidzam_platform.operations.supervision.probes import connected
 
 _TIMEOUT_S: Final = 10.0
@@ -55,7 +55,7 @@ class ProcessInfo:
     def is_given_up(self) -> bool:
         """Whether Supervisor leaves it as it is: it ended again and again, or said that trying again helps nothing."""
         if self.state == "EXITED":  # any other is started again at once
-            return self.exit_status in HOPELESS_CODES
+            return self.exit_status == HOPELESS_CODE
         return self.state in ENDED and self.state != STOPPED
 
 
