@@ -27,10 +27,23 @@ _FAILED = pytest.StashKey[bool]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Temporary files lie in memory, unless the caller chose a place; pytest-xdist's processes inherit it."""
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # the tests share the processors already
     if "TMPDIR" not in os.environ and (folder := make_in_memory()) is not None:
         config.stash[_IN_MEMORY] = folder
         os.environ["TMPDIR"] = str(folder)
         tempfile.tempdir = None
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-randomly
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a room together, in the order at random of their first ones: they share servers and homes."""
+    rooms: dict[str, int] = {}
+    first = [rooms.setdefault(_room(item), len(rooms)) for item in items]
+    items[:] = [item for _, item in sorted(zip(first, items, strict=True), key=lambda pair: pair[0])]
+
+
+def _room(item: pytest.Item) -> str:
+    return "/".join(item.path.relative_to(item.config.rootpath).parts[:3])
 
 
 @pytest.hookimpl(trylast=True)

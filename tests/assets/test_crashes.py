@@ -67,7 +67,9 @@ def test_dataset(trained_home: TrainedHome, tmp_path: Path, point: str) -> None:
 @pytest.mark.parametrize(
     "point",
     [
-        "training.epoch:2",
+        pytest.param(
+            "training.epoch:2", marks=pytest.mark.long
+        ),  # in small: classifiers/training/test_loop.py
         pytest.param("training.evaluated", marks=pytest.mark.long),
         pytest.param("training.saved", marks=pytest.mark.long),
         pytest.param("training.completed", marks=pytest.mark.long),

@@ -76,6 +76,7 @@ def test_days_that_are_none_are_refused_before_anything_runs() -> None:
         ReprocessConfig(source="marsh", first_day="yesterday", last_day="2026-04-02")
 
 
+@pytest.mark.long
 def test_one_expert_is_a_partition_and_goes_through_the_gate(
     site: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from tidzam_platform.settings import Settings, TrainingSettings
 TINY = TrainingSettings(max_epochs=1, windows_per_epoch=64, batch_size=16, refit=False)
 
 
+@pytest.mark.long
 def test_all_systems_answer_for_every_clip_and_a_second_call_runs_nothing(
     trained_home: TrainedHome, home: Settings, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ def test_an_expert_is_added_on_the_shared_trunk_and_the_others_stay(base: Traine
     assert {node: tree.thresholds[node] for node in base.spec.nodes} == dict(base.thresholds)
 
 
+@pytest.mark.long
 def test_an_expert_with_a_trunk_of_its_own_is_trained_as_a_tree_is(base: TrainedTree) -> None:
     tree, history = retrain_expert(base, replace(BIRDS, trunk="own"), CLIPS, QUICK, DecisionSettings())
     assert len(history) > 1

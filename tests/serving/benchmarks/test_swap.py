@@ -11,6 +11,7 @@ from serving.benchmarks.swap_traffic import Answer, Look, from_unavailable
 from serving.benchmarks.swap_versions import Versions, publish_versions
 
 
+@pytest.mark.long
 def test_swaps_under_load_and_the_two_bad_ones(exported, home):
     versions = Versions()
 

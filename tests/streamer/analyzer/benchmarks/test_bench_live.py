@@ -61,7 +61,8 @@ def tiny_home(home: Settings) -> Settings:
     return home
 
 
-@pytest.mark.parametrize("place", [Place.SOCKETIO, pytest.param(Place.ANALYZER, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("place", [Place.SOCKETIO, Place.ANALYZER])
 def test_every_figure_is_there_and_they_agree(tiny_home: Settings, place: Place) -> None:
     require_part("jackd")
     said = description(1)
