@@ -327,13 +327,19 @@ def test_damage_in_a_folder_is_found(home: Settings, tmp_path: Path) -> None:
         (place / "objects").rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0
     )
     good = victim.read_bytes()
-    victim.write_bytes(_flip(good))
-    with pytest.raises(BackupError, match="damaged"):
+    victim.write_bytes(_flip(good))  # of the same length, as disks rot
+    with pytest.raises(BackupError, match="put aside: make a backup now"):
         verify_backup(place)
-    victim.unlink()
     with pytest.raises(BackupError, match="lacks"):
         verify_backup(place)
-    manifest = next((place / "backups").glob("*.json"))
+    old = next((place / "backups").glob("*.json"))
+    make_backup(home, place)
+    assert victim.read_bytes() == good
+    verify_backup(old)
+    victim.unlink()
+    prune_backups(place, keep=1)
+    assert not list((place / "objects").rglob("*.damaged"))
+    (manifest,) = (place / "backups").glob("*.json")
     manifest.write_bytes(_flip(manifest.read_bytes()))
     with pytest.raises(BackupError):
         verify_backup(place)

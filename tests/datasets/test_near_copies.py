@@ -103,6 +103,41 @@ def test_a_test_clip_that_comes_back_stays_out_of_training(tmp_path: Path, store
     catalog.close()
 
 
+def test_what_comes_in_while_copies_are_looked_for_waits_for_the_next_version(tmp_path: Path) -> None:
+    """Nobody compared it: as a training group it would bring a test clip into training for ever."""
+    require_part("ffmpeg")
+    catalog = Catalog.open(f"sqlite:///{tmp_path / 'catalog.db'}")
+    files = [(write(tmp_path / f"{n}.wav", call(n)), "frogs", f"g{n}") for n in range(4)]
+
+    class Busy(LocalStore):
+        def get_bytes(self, key: str) -> bytes:
+            if key.startswith("fingerprints/") and late:
+                imported(catalog, self, [late.pop()])
+            return super().get_bytes(key)
+
+    late: list[tuple[Path, str, str]] = []
+    store = Busy(tmp_path / "store")
+    imported(catalog, store, files)
+    build_dataset(catalog, store)
+    with catalog.reading() as session:
+        (tested,) = session.scalars(select(Group.key).where(Group.side == "test")).all()
+    original = next(path for path, _, group in files if f"import/{group}" == tested)
+    cut = write(tmp_path / "cut.wav", soundfile.read(original, dtype="float32")[0][2000:])
+    late.append((cut, "frogs", "late"))
+    imported(catalog, store, [(write(tmp_path / "other.wav", call(100)), "frogs", "other")])
+
+    def sides() -> dict[str, str | None]:
+        with catalog.reading() as session:
+            return {group.key: group.side for group in session.scalars(select(Group))}
+
+    assert load_manifest(catalog, store, build_dataset(catalog, store).version).clips == 5
+    assert sides()["import/other"] is not None
+    assert sides()["import/late"] is None
+    assert load_manifest(catalog, store, build_dataset(catalog, store).version).clips == 6
+    assert sides()["import/late"] == "test"
+    catalog.close()
+
+
 def test_different_sounds_and_noises_are_no_copies() -> None:
     marks = [fingerprint(call(n)[::2]) for n in range(30)]
     pairs = [(one, two) for at, one in enumerate(marks) for two in marks[:at]]

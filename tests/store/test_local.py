@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tidzam_platform.errors import StoreError
+from tidzam_platform.errors import ObjectNotFoundError, StoreError
 from tidzam_platform.files import PARTIAL_FOLDER
 from tidzam_platform.store import LocalStore
 
@@ -72,3 +72,17 @@ def test_a_put_that_fails_is_a_typed_error_and_leaves_nothing(tmp_path: Path) ->
         store.put_bytes("d", b"4")
     assert list(store.keys()) == ["b", "d/e"]
     assert list((tmp_path / "store" / PARTIAL_FOLDER).iterdir()) == []
+
+
+def test_what_is_not_there_and_what_cannot_be_read_are_told_apart(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "folder").mkdir()
+    for key in ("absent", "folder", "folder/absent"):
+        with pytest.raises(ObjectNotFoundError):
+            store.get_bytes(key)
+        with pytest.raises(ObjectNotFoundError):
+            store.size_bytes(key)
+    with pytest.raises(StoreError, match="cannot be read") as told:
+        store.get_bytes("loop")
+    assert not isinstance(told.value, ObjectNotFoundError)

@@ -36,6 +36,7 @@ BACKUPS: Final = "backups"
 OBJECTS: Final = "objects"
 BACKUPS_MARK: Final = "tidzam-backups"  # a file in each folder of backups
 _LOCK: Final = ".lock"
+DAMAGED: Final = ".damaged"  # what an object is called from when it was found to be
 _MANIFEST: Final = "manifest.json"
 _MEMBER: Final = re.compile(r"blobs/([0-9]{1,12})")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -222,6 +223,11 @@ def objects_in(folder: Path) -> Iterator[Path]:
         yield from (path for path in place.iterdir() if _SHA256.fullmatch(path.name))
 
 
+def damaged_in(folder: Path) -> Iterator[Path]:
+    """Objects that were put aside."""
+    return (folder / OBJECTS).glob(f"??/*{DAMAGED}")
+
+
 def read_manifest(path: Path) -> Manifest:
     """A manifest of a folder of backups; BackupError if it is none."""
     try:
@@ -246,9 +252,25 @@ def read_backup(path: Path, take: Take) -> Manifest:
         return _read_folder(path, read_manifest(found[-1]), take)
     if not path.exists():
         raise BackupError(f"there is no backup {path}")
-    if path.suffix == ".json" and (path.parent.parent / BACKUPS_MARK).is_file():
-        return _read_folder(path.parent.parent, read_manifest(path), take)
+    if (folder := folder_of(path)) is not None:
+        return _read_folder(folder, read_manifest(path), take)
     return _read_file(path, take)
+
+
+def folder_of(path: Path) -> Path | None:
+    """The folder of backups that ``path`` is, or whose manifest it is; None for a backup that is a file."""
+    if path.is_dir():
+        return path
+    folder = path.parent.parent
+    return folder if path.suffix == ".json" and (folder / BACKUPS_MARK).is_file() else None
+
+
+def put_aside(folder: Path, sha256: str) -> Path:
+    """Take a damaged object out of a folder of backups, so that the next backup reads it anew; returns where it is."""
+    place = _object(folder, sha256)
+    aside = place.with_suffix(DAMAGED)
+    place.replace(aside)
+    return aside
 
 
 def _read_folder(folder: Path, manifest: Manifest, take: Take) -> Manifest:

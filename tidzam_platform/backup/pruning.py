@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tidzam_platform.backup.containers import changing_folder, manifests_in, objects_in, read_manifest
+from tidzam_platform.backup.containers import (
+    changing_folder,
+    damaged_in,
+    manifests_in,
+    objects_in,
+    read_manifest,
+)
 from tidzam_platform.crash_points import reach
 from tidzam_platform.errors import BackupError
 
@@ -32,4 +38,7 @@ def prune_backups(folder: Path, keep: int) -> tuple[int, int]:
             if path.name not in needed:
                 freed += path.stat().st_size
                 path.unlink()
+        for path in list(damaged_in(folder)):
+            freed += path.stat().st_size
+            path.unlink()
     return len(go), freed

@@ -6,14 +6,14 @@ import hashlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from sqlalchemy import select
 
-from tidzam_platform.backup.containers import read_backup
+from tidzam_platform.backup.containers import folder_of, put_aside, read_backup
 from tidzam_platform.backup.databases import copy_rows, counts_of, sqlite_catalog
 from tidzam_platform.backup.known_files import KnownFiles
 from tidzam_platform.backup.manifest import ARCHIVE, CATALOG, STORE, Entry, Manifest
@@ -60,7 +60,8 @@ def verify_backup(path: Path, *, only_new: KnownFiles | None = None) -> Manifest
         only_new: leave out what the backup before held; that it is there is checked all the same.
 
     Raises:
-        BackupError: it is none, was cut, or is damaged.
+        BackupError: it is none, was cut, or is damaged. Damaged objects of a folder are put aside, so that the next
+            backup takes them anew, which mends the older ones too.
     """
     seen: dict[str, tuple[str, int]] = {}
     known = only_new.blobs() if only_new is not None else set()
@@ -70,6 +71,16 @@ def verify_backup(path: Path, *, only_new: KnownFiles | None = None) -> Manifest
             seen[name] = _copied(handle, None)
 
     manifest = read_backup(path, take)
+    if (folder := folder_of(path)) is not None:
+        aside = [
+            put_aside(folder, name)
+            for name in sorted({entry.blob for entry in _damaged(manifest, seen, known)})
+        ]
+        if aside:
+            raise BackupError(
+                f"{path}: {len(aside)} object(s) are not what they were when the backup was made, {aside[0]} for one; "
+                "they were put aside: make a backup now, it takes them again where this home still holds them"
+            )
     _require_whole(path, manifest, seen, known)
     return manifest
 
@@ -152,13 +163,21 @@ def _copied(handle: BinaryIO, target: Path | None) -> tuple[str, int]:
 def _require_whole(
     path: Path, manifest: Manifest, seen: dict[str, tuple[str, int]], known: set[str] | frozenset[str]
 ) -> None:
-    for entry in manifest.entries:
-        if entry.blob not in known and seen.get(entry.blob) != (entry.sha256, entry.size_bytes):
-            raise BackupError(
-                f"{path}: {entry.path} is not what it was when the backup was made: the backup is damaged, take another"
-            )
+    for entry in _damaged(manifest, seen, known):
+        raise BackupError(
+            f"{path}: {entry.path} is not what it was when the backup was made: the backup is damaged, take another"
+        )
     if not any(entry.path == CATALOG for entry in manifest.entries):
         raise BackupError(f"{path} holds no catalog: it is not one that we wrote")
+
+
+def _damaged(
+    manifest: Manifest, seen: dict[str, tuple[str, int]], known: set[str] | frozenset[str]
+) -> Iterator[Entry]:
+    """Files whose bytes were read, or were to be read, and are not those that were backed up."""
+    for entry in manifest.entries:
+        if entry.blob not in known and seen.get(entry.blob) != (entry.sha256, entry.size_bytes):
+            yield entry
 
 
 def _place(manifest: Manifest, blobs: Path, tree: Path) -> None:

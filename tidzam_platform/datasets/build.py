@@ -14,7 +14,7 @@ from tidzam_platform.catalog import Catalog
 from tidzam_platform.catalog.tables import Annotation, Clip, DatasetVersion, Group
 from tidzam_platform.clock import utc_now
 from tidzam_platform.datasets.manifest import Manifest, ManifestRow
-from tidzam_platform.datasets.near_copies import groups_of_copies
+from tidzam_platform.datasets.near_copies import Copies, groups_of_copies
 from tidzam_platform.datasets.sides import Side, plan_sides, unsplit_classes
 from tidzam_platform.datasets.taxonomy_changes import taxonomy_of
 from tidzam_platform.datasets.todays_labels import Label, todays_labels
@@ -28,7 +28,8 @@ _LOG = logging.getLogger(__name__)
 def build_dataset(catalog: Catalog, store: ObjectStore) -> DatasetVersion:
     """Make the version of the labels that stand now, by today's classes. The same labels give the same version.
 
-    A group that holds a copy of a test clip goes to the test side, see ``datasets.near_copies``.
+    A group that holds a copy of a test clip goes to the test side, see ``datasets.near_copies``; a group without a side
+    to which clips come while copies are looked for is left to the next version.
 
     Raises:
         DatasetError: there is no labelled clip.
@@ -41,6 +42,9 @@ def build_dataset(catalog: Catalog, store: ObjectStore) -> DatasetVersion:
             .join(Group, Clip.group_id == Group.id)
             .where(Annotation.superseded_by_id.is_(None), Annotation.verdict != "unsure")
         ).all()
+        read_at = utc_now()
+        late = _groups_that_grew([(clip, group) for _, clip, group in labelled], copies)
+        labelled = [row for row in labelled if row[2].key not in late]
         if not labelled:
             raise DatasetError("no labelled clips yet: bring some in with ./tidzam dataset import labels.csv")
         taxonomy = taxonomy_of(session)
@@ -50,7 +54,7 @@ def build_dataset(catalog: Catalog, store: ObjectStore) -> DatasetVersion:
                 "all labels are of classes that were split: say which part each is, see ./tidzam taxonomy list"
             )
         classes_of_group = _classes_of_group(labels)
-        _give_sides(session, [group for _, _, group in labelled], classes_of_group, copies)
+        _give_sides(session, [group for _, _, group in labelled], classes_of_group, copies.groups)
         crash_points.reach("dataset.sides")
     crash_points.reach("dataset.sides_committed")
     manifest = Manifest.of(
@@ -79,7 +83,7 @@ def build_dataset(catalog: Catalog, store: ObjectStore) -> DatasetVersion:
             store_key=key,
             clips=manifest.clips,
             summary={**summarise(manifest), "taxonomy": taxonomy.version},
-            made_at=utc_now(),
+            made_at=read_at,
         )
         session.add(made)
         crash_points.reach("dataset.recorded")
@@ -121,6 +125,14 @@ def summarise(manifest: Manifest) -> dict[str, Any]:
             {row.group: row.side for row in present},
         ),
     }
+
+
+def _groups_that_grew(clips: list[tuple[Clip, Group]], copies: Copies) -> set[str]:
+    """Groups without a side that hold a clip which nobody compared with those of the test side."""
+    late = {group.key for clip, group in clips if group.side is None and clip.id not in copies.looked_at}
+    if late:
+        _LOG.info("%d group(s) came in just now and wait for the next dataset version", len(late))
+    return late
 
 
 def _classes_of_group(labels: list[tuple[Label, str, str]]) -> dict[str, frozenset[str]]:

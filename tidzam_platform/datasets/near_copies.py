@@ -10,6 +10,7 @@ Copies that come in together for the first time are not looked for: name one gro
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -38,8 +39,21 @@ Fingerprint = NDArray[np.float32]
 """Levels in dB less their mean in time, ``[frames, bands]``; no frames where there is nothing to go by."""
 
 
-def groups_of_copies(catalog: Catalog, store: ObjectStore) -> dict[str, str]:
-    """Groups without a side that hold a copy of a test clip, each with the group of its original."""
+@dataclass(frozen=True)
+class Copies:
+    """Which clips came back.
+
+    Attributes:
+        groups: those without a side that hold a copy of a test clip, each with the group of its original.
+        looked_at: the clips that were there to be compared; one that came since may be a copy.
+    """
+
+    groups: dict[str, str] = field(default_factory=dict)
+    looked_at: frozenset[int] = frozenset()
+
+
+def groups_of_copies(catalog: Catalog, store: ObjectStore) -> Copies:
+    """Look for copies of test clips among the labelled clips of groups without a side."""
     with catalog.reading() as session:
         clips = session.execute(
             select(Clip, Group)
@@ -50,8 +64,9 @@ def groups_of_copies(catalog: Catalog, store: ObjectStore) -> dict[str, str]:
         ).all()
     tested = [(clip, group) for clip, group in clips if group.side == "test"]
     fresh = [(clip, group) for clip, group in clips if group.side is None]
+    looked_at = frozenset(clip.id for clip, _ in clips)
     if not tested or not fresh:
-        return {}
+        return Copies(looked_at=looked_at)
     originals = [(group.key, kept_fingerprint(store, clip)) for clip, group in tested]
     found: dict[str, str] = {}
     for clip, group in fresh:
@@ -61,7 +76,7 @@ def groups_of_copies(catalog: Catalog, store: ObjectStore) -> dict[str, str]:
         original = next((key for key, other in originals if are_copies(mine, other)), None)
         if original is not None:
             found[group.key] = original
-    return found
+    return Copies(found, looked_at)
 
 
 def fingerprint(audio: NDArray[np.float32]) -> Fingerprint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,6 +18,7 @@ from tidzam_platform.detections.files import parquet_bytes, parquet_schema
 from tidzam_platform.errors import ObjectNotFoundError
 from tidzam_platform.store import ObjectStore
 
+_LOG: Final = logging.getLogger(__name__)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -77,7 +79,8 @@ def _old_rows(store: ObjectStore, key: str, day: date) -> Any | None:
         return None
     try:
         return _rows_of(data, day)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError) as error:
+        _LOG.warning("%s is damaged and made anew; what was heard live alone in it is lost: %s", key, error)
         return None
 
 

@@ -63,12 +63,16 @@ class LocalStore:
 
     def get_bytes(self, key: str) -> bytes:
         """The object's bytes; ObjectNotFoundError if there is none."""
-        return self._existing(key).read_bytes()
+        with self._reading(key) as path:
+            return path.read_bytes()
 
     @contextlib.contextmanager
     def as_file(self, key: str) -> Iterator[Path]:
         """The object's own file; not to be written to."""
-        yield self._existing(key)
+        with self._reading(key) as path:
+            if not path.is_file():
+                raise FileNotFoundError(path)
+        yield path
 
     def exists(self, key: str) -> bool:
         """Whether there is an object under ``key``."""
@@ -76,13 +80,19 @@ class LocalStore:
 
     def size_bytes(self, key: str) -> int:
         """The object's length in bytes; ObjectNotFoundError if there is none."""
-        return self._existing(key).stat().st_size
+        with self._reading(key) as path:
+            if not path.is_file():
+                raise FileNotFoundError(path)
+            return path.stat().st_size
 
     def delete(self, key: str) -> None:
         """Remove the object; a key that holds none is fine."""
         path = self._path(key)
-        if path.is_file():
-            path.unlink(missing_ok=True)
+        try:
+            if path.is_file():
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"object {key!r} cannot be removed from {self._root}: {error}") from error
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Keys that begin with ``prefix``, in ascending order."""
@@ -109,11 +119,15 @@ class LocalStore:
         except OSError as error:
             raise StoreError(f"object {key!r} cannot be stored in {self._root}: {error}") from error
 
-    def _existing(self, key: str) -> Path:
-        path = self._path(key)
-        if not path.is_file():
-            raise ObjectNotFoundError(f"no object {key!r} in {self._root}")
-        return path
+    @contextlib.contextmanager
+    def _reading(self, key: str) -> Iterator[Path]:
+        """The path that ``key`` stands for; what is not there and what cannot be read are told apart."""
+        try:
+            yield self._path(key)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise ObjectNotFoundError(f"no object {key!r} in {self._root}") from error
+        except OSError as error:
+            raise StoreError(f"object {key!r} in {self._root} cannot be read: {error}") from error
 
 
 def _remove_empty_folders(top: Path) -> None:
