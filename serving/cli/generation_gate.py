@@ -9,6 +9,7 @@ import click
 
 from serving.cli.login import login_name
 from tidzam_platform.cli.output import json_option, print_json, print_line, print_table, remarks
+from tidzam_platform.cli.output_file import OutputFile
 
 if TYPE_CHECKING:
     from tidzam_platform.classifiers.gate.verdicts import KeptVerdict
@@ -88,7 +89,7 @@ def override(number: int, reason: str, by: str | None, as_json: bool) -> None:
 @click.option(
     "--picture",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(),
     help="Write the chart as PNG.",
 )
 @json_option

@@ -17,6 +17,7 @@ from tidzam_platform.cli.output import (
     progress_bar,
     remarks,
 )
+from tidzam_platform.cli.output_file import OutputFile
 from tidzam_platform.operations.termination import sigterm_like_ctrl_c
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _SHOWN_MISSING: Final = 20
 )  # fmt: skip
 @click.option("--zone", default="UTC", show_default=True, help="Time zone of the days (IANA).")
 @click.option(
-    "--picture", type=click.Path(dir_okay=False, path_type=Path),
+    "--picture", type=OutputFile(),
     help="With --diff: write the difference as a picture (PNG) to this file.",
 )  # fmt: skip
 @json_option

@@ -15,6 +15,7 @@ from streamer.cli.asking import ask_engine
 from streamer.cli.listened_file import write_listened
 from streamer.cli.mounts import open_mount
 from tidzam_platform.cli.output import json_option, print_json, print_line, remarks
+from tidzam_platform.cli.output_file import OutputFile
 from tidzam_platform.errors import FetchError, MissingSystemPartError, SourceError
 from tidzam_platform.operations.termination import sigterm_like_ctrl_c
 
@@ -31,7 +32,7 @@ Examples:
 """
 )
 @click.argument("channel")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it to a file instead.")
+@click.option("--output", type=OutputFile(), help="Write it to a file instead.")
 @click.option("--seconds", type=click.FloatRange(0.1), help="End after so long; a file needs it.")
 @click.option("--verbose", is_flag=True, help="Show what the player says of this machine's sound.")
 @json_option
@@ -44,11 +45,6 @@ def listen(channel: str, output: Path | None, seconds: float | None, verbose: bo
     """
     if output is not None and seconds is None:
         raise click.UsageError("say how long with --seconds")
-    if output is not None and not output.parent.is_dir():
-        raise click.BadParameter(
-            f"there is no folder {output.parent}: make it first (mkdir -p), or write elsewhere",
-            param_hint="--output",
-        )
     there = ask_engine("channels.list")["channels"]
     names = [str(one["channel"]) for one in there]
     mounts = _mounts(channel, there, names)

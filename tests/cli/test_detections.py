@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from tests.detections.made import heard, keep_in_files
 from tests.labels.made import make_clip, make_recording
+from tests.support.in_process import run_here
 from tidzam_platform.cli.detections import detections
 from tidzam_platform.cli.label import label
 from tidzam_platform.detections.live import LiveDetections
@@ -124,6 +125,16 @@ def test_a_file_that_cannot_be_written_is_told_by_the_name_that_was_given(site: 
     assert str(path) in wrong.output
     assert "no folder" in wrong.output
     assert "partial" not in wrong.output
+
+
+@pytest.mark.parametrize("arguments", [["detections", "diff", "1", "2"], ["reprocess", "--diff", "2"]])
+def test_a_picture_that_cannot_be_written_is_told_before_the_work(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    days = ["--source", "marsh", "--from", "2026-04-01", "--to", "2026-04-02"]
+    wrong = run_here([*arguments, *days, "--picture", tmp_path / "nowhere" / "a.png"], tmp_path)
+    assert wrong.returncode == 2
+    assert f"there is no folder {tmp_path / 'nowhere'}" in wrong.stderr
 
 
 def test_a_recordings_labels_count_from_its_start(site: Home) -> None:

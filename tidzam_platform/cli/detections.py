@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from tidzam_platform.cli.output import json_option, print_json, print_line, print_table, remarks
+from tidzam_platform.cli.output_file import OutputFile
+from tidzam_platform.files import remove_empty_partial_folder, whole_file
 
 if TYPE_CHECKING:
     from tidzam_platform.detections.query import DetectionQuery
@@ -138,9 +140,7 @@ def list_(oldest_first: bool, limit: int, cursor: str | None, as_json: bool, **o
     "--format", "format_name", type=click.Choice(["csv", "json", "raven", "audacity", "dwc"]), default="csv",
     show_default=True, help="What to write: json is one object a line, dwc Darwin Core of what people verified.",
 )  # fmt: skip
-@click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write [standard output]."
-)
+@click.option("--output", type=OutputFile(), help="File to write [standard output].")
 @click.option("--recording", help="Only of this recording of the archive; seconds count from its start.")
 @click.option("--number", type=click.IntRange(1), help="With --recording: only this channel of it, from 1.")
 @click.option(
@@ -226,7 +226,7 @@ def export(
     help="Most examples of a kind and class, the strongest.",
 )  # fmt: skip
 @click.option(
-    "--picture", type=click.Path(dir_okay=False, path_type=Path),
+    "--picture", type=OutputFile(),
     help="Also write the difference as a picture (PNG) to this file.",
 )  # fmt: skip
 @json_option
@@ -266,34 +266,11 @@ def diff(
 
 def _write_file(output: Path, pieces: Iterator[str]) -> int:
     """Write the file whole or not at all; returns its length in bytes. What is no file (a pipe) is written as it is."""
-    if not output.parent.is_dir():
-        raise click.UsageError(
-            f"--output {output}: there is no folder {output.parent}; make it first, or write elsewhere"
-        )
-    target = (
-        output if output.exists() and not output.is_file() else output.with_name(f".{output.name}.partial")
-    )
-    written = 0
+    if output.exists() and not output.is_file():
+        with output.open("wb") as handle:
+            return sum(handle.write(piece.encode()) for piece in pieces)
     try:
-        with _opened(target, output) as handle:
-            for piece in pieces:
-                written += handle.write(piece.encode())
-        if target != output:
-            target.replace(output)
+        with whole_file(output) as temporary, temporary.open("wb") as handle:
+            return sum(handle.write(piece.encode()) for piece in pieces)
     finally:
-        if target != output:
-            target.unlink(missing_ok=True)
-    return written
-
-
-def _opened(target: Path, output: Path) -> BinaryIO:
-    """Open it for writing; what the system refuses is said of the name that the user gave."""
-    try:
-        return target.open("wb")
-    except PermissionError as error:
-        raise click.UsageError(
-            f"--output {output}: the folder {output.parent} or the file may not be written to; give yourself the right "
-            "to it, or write elsewhere"
-        ) from error
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(output)) from error
+        remove_empty_partial_folder(output.parent)
