@@ -13,6 +13,7 @@ from tests.support.crash import run_and_crash
 from tests.support.in_process import run_here
 from tests.support.small_site import last_line
 from tidzam_platform.catalog.tables import (
+    Annotation,
     AuditEntry,
     Clip,
     DetectionFile,
@@ -24,7 +25,8 @@ from tidzam_platform.catalog.tables import (
 from tidzam_platform.clock import utc_now
 from tidzam_platform.errors import StoreError
 from tidzam_platform.home import Home
-from tidzam_platform.retention import run
+from tidzam_platform.retention import recordings, run
+from tidzam_platform.retention.policy import Work
 from tidzam_platform.settings import Settings, load_settings
 
 
@@ -105,6 +107,28 @@ def test_what_is_old_goes_and_what_somebody_needs_stays(everything_ends: Setting
     assert [path.name for path in everything_ends.logs_folder.iterdir()] == ["new.log"]
     again = run(opened, apply=True, now=NOW)
     assert again.items == 0
+    opened.catalog.close()
+
+
+def test_a_label_that_comes_at_the_last_moment_keeps_its_recording(
+    everything_ends: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, _ = fill(everything_ends)
+    look = recordings._labelled_meanwhile
+
+    def label_and_look(work: Work, number: int) -> bool:
+        with opened.catalog.session() as session:
+            said = Annotation(
+                recording_id=number, class_path="rain", annotator="ann", tool="test", made_at=NOW
+            )
+            session.add(said)
+        return look(work, number)
+
+    monkeypatch.setattr(recordings, "_labelled_meanwhile", label_and_look)
+    report = run(opened, apply=True, now=NOW)
+    (told,) = [one for one in report.outcomes if one.kind == "recordings"]
+    assert told.items == 0
+    assert (everything_ends.archive_folder / "marsh-2026-04-01-05-00-00.opus").exists()
     opened.catalog.close()
 
 

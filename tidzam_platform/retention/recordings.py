@@ -45,7 +45,7 @@ def recordings(work: Work) -> Outcome | None:
             path = Path(row.path)
             if not path.is_relative_to(folder):
                 outcome.kept[f"it lies outside of {folder}"] += 1
-            elif row.labelled:
+            elif row.labelled or (work.apply and _labelled_meanwhile(work, row.id)):
                 outcome.kept["people labelled it"] += 1
             elif row.sha256 in protected:
                 outcome.kept["a test set names it"] += 1
@@ -55,6 +55,15 @@ def recordings(work: Work) -> Outcome | None:
                     _remove_row(work, outcome, row.id, path)
             else:
                 outcome.kept[NOT_LET] += 1
+
+
+def _labelled_meanwhile(work: Work, number: int) -> bool:
+    """Looked at just before the file goes: many others went since it was read whether somebody labelled it."""
+    with work.home.catalog.reading() as session:
+        found = session.scalar(
+            select(_labelled()).select_from(Recording).join(Recording.source).where(Recording.id == number)
+        )
+    return bool(found)
 
 
 def _remove_row(work: Work, outcome: Outcome, number: int, path: Path) -> None:
