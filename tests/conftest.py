@@ -25,6 +25,7 @@ _IN_MEMORY = pytest.StashKey[Path]()
 _FAILED = pytest.StashKey[bool]()
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses its folder
 def pytest_configure(config: pytest.Config) -> None:
     """Temporary files lie in memory, unless the caller chose a place; pytest-xdist's processes inherit it."""
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # the tests share the processors already
@@ -32,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_IN_MEMORY] = folder
         os.environ["TMPDIR"] = str(folder)
         tempfile.tempdir = None
+        config.option.basetemp = config.option.basetemp or str(folder / "t")  # shorter than pytest's own
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly

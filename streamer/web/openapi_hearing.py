@@ -172,13 +172,17 @@ def _rule(specification: Mapping[str, Any]) -> Schema:
         {
             "id": FROM_ONE,
             **said,
+            "also": {
+                **array(TEXT),
+                "description": "other names of its classes, before or after a change: it follows them too",
+            },
             "problem": {**TEXT, "description": "why it cannot be read; then nothing of what it says is told"},
             "made_by": TEXT,
             "made_at": TIME,
             "removed_at": or_null(TIME),
             "clips": COUNT,
         },
-        optional=(*said, "problem"),
+        optional=(*said, "also", "problem"),
     )
 
 

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.archive.made import contents, index, make_silence, rows
-from tests.support.crash import cli_environment, run_and_crash
-from tests.support.in_process import run_here
+from tests.support.crash import cli_environment, run_and_crash, run_cli
 from tests.support.postgresql import PostgresqlServer
 from tidzam_platform.archive.index import FILES_PER_TRANSACTION
 from tidzam_platform.catalog import Catalog
@@ -53,7 +52,7 @@ def test_a_first_index_that_is_killed_is_completed(
     command = ["archive", "index", archive, "--zone", "Europe/Paris", "--json"]
     home = tmp_path / "home"
     run_and_crash(command, point, home, env={"TIDZAM_DATABASE_URL": catalog_url})
-    again = run_here(command, home, env={"TIDZAM_DATABASE_URL": catalog_url})
+    again = run_cli(command, home, env={"TIDZAM_DATABASE_URL": catalog_url})
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["recordings"] == FILES
     catalog = Catalog.open(catalog_url)
@@ -69,7 +68,7 @@ def test_a_removal_that_is_killed_is_completed(archive: Path, tmp_path: Path, ca
     command = ["archive", "index", archive, "--json"]
     run_and_crash(command, "archive.index.removed", tmp_path, env={"TIDZAM_DATABASE_URL": catalog_url})
     assert len(rows(catalog)) == FILES
-    again = run_here(command, tmp_path, env={"TIDZAM_DATABASE_URL": catalog_url})
+    again = run_cli(command, tmp_path, env={"TIDZAM_DATABASE_URL": catalog_url})
     assert json.loads(again.stdout)["removed"] == 3
     assert len(rows(catalog)) == FILES - 3
     catalog.close()
@@ -91,7 +90,7 @@ def test_an_index_killed_again_and_again_at_any_moment_ends_as_one_that_was_not(
         time.sleep(moments.uniform(0.3, 1.3))
         os.killpg(run.pid, signal.SIGKILL)
         run.wait(10)
-    finished = run_here(command, tmp_path / "home")
+    finished = run_cli(command, tmp_path / "home")
     assert finished.returncode == 0, finished.stderr
     catalog = Catalog.open(f"sqlite:///{tmp_path / 'home' / 'catalog.db'}")
     assert contents(catalog) == undisturbed

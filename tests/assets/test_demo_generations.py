@@ -24,6 +24,7 @@ from tidzam_platform.settings import Settings
 SIZE = PoolSize(share=0.01, test_clips_per_sound=1)
 
 
+@pytest.mark.long
 def test_the_pool_is_imported_without_labels_and_the_truth_gives_them(tmp_path: Path) -> None:
     require_part("ffmpeg")
     from assets.demo_pool import import_pool, shuffled_version

@@ -58,21 +58,6 @@ def test_training_twice_with_one_seed_gives_the_same_figures(
     assert answer["evaluation"] == trained_home.answer["evaluation"]
 
 
-def test_a_generation_that_is_worse_than_the_one_in_service_is_refused_with_words(
-    trained_copy: TrainedHome,
-) -> None:
-    worse = {**TINY_TRAINING, "TIDZAM_TRAINING__MAX_EPOCHS": "1", "TIDZAM_TRAINING__WINDOWS_PER_EPOCH": "12"}
-    refused = run_here(
-        ["generation", "run", "--json"], trained_copy.folder, env={**worse, "TIDZAM_GATE__MIN_MACRO_F1": "0"}
-    )
-    assert refused.returncode == 3, refused.stderr
-    assert "of the generation in service" in refused.stderr
-    assert [path.name for path in (trained_copy.folder / "models" / "tidzam").iterdir()] == ["1"]
-    listed = last_line(run_here(["generation", "list", "--json"], trained_copy.folder).stdout)["generations"]
-    assert [(row["generation"], row["state"]) for row in listed] == [(2, "refused"), (1, "exported")]
-    assert "in service" in listed[0]["reasons"][0]
-
-
 def test_without_labels_the_error_says_what_to_do(tmp_path: Path) -> None:
     failed = run_here(["generation", "run"], tmp_path / "empty")
     assert failed.returncode == 1

@@ -44,11 +44,11 @@ def test_ctrl_c_stops_a_training_without_a_traceback(trained_copy: TrainedHome, 
 
 def test_a_job_leaves_sigterm_as_it_was(home: Settings) -> None:
     """A background job of a shell ignores SIGINT; SIGTERM must still end it."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before, of_sigterm = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.getsignal(signal.SIGTERM)
     (home.home / "archive").mkdir()
     try:
         run_job(home, INDEX_ARCHIVE)
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is of_sigterm
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -166,6 +166,7 @@ def test_a_run_that_was_killed_is_completed_by_the_next_one(everything_ends: Set
     opened, clips = fill(everything_ends)
     with opened.catalog.session() as session:  # the process counts from its own clock
         session.get_one(Clip, clips["young"]).added_at = utc_now()
+    (everything_ends.logs_folder / "new.log").touch()
     run_and_crash(["retention", "--apply"], point, everything_ends.home, env=ALL_SET)
     done = run_here(["retention", "--apply", "--json"], everything_ends.home, env=ALL_SET)
     assert done.returncode == 0, done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ def run_here(
     out, err = io.StringIO(), io.StringIO()
     command = [str(argument) for argument in arguments]
     _let_absl_log_to_the_real_stderr()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with (
         mock.patch.dict(os.environ, cli_environment(home, env), clear=True),
         contextlib.redirect_stdout(out),
@@ -39,5 +41,8 @@ def run_here(
             main(command)
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 1
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
     _let_absl_log_to_the_real_stderr()  # if it was imported just now
     return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())

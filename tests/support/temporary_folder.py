@@ -13,7 +13,7 @@ from typing import Final
 import psutil
 
 MEMORY: Final = Path("/dev/shm")  # noqa: S108
-PREFIX: Final = "tidzam-test-"  # beside what engines keep there
+PREFIX: Final = "tzt-"  # short: the path of a socket holds 107 bytes
 FILES_BYTES: Final = 6 << 30  # more than a whole run makes
 PROCESSES_BYTES: Final = 8 << 30  # what the processes of the tests need beside it
 

@@ -141,6 +141,7 @@ def test_the_loss_of_a_worker_is_told_and_its_last_epoch_is_kept(
     assert killed_and_restarted.kept.epoch == 1
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_two_workers_learn_what_one_learns(whole: Whole, alone: dict[str, Any]) -> None:
     assert [ended.code for ended in whole.ended] == [0, 0], whole.ended
@@ -170,6 +171,7 @@ def test_one_worker_can_go_on_alone(
     _assert_alike(result_of(*trained), alone)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_workers_end_with_equal_weights_and_only_the_leading_one_writes_checkpoints(whole: Whole) -> None:
     leading, other = (whole.result(worker) for worker in (0, 1))
@@ -179,6 +181,7 @@ def test_workers_end_with_equal_weights_and_only_the_leading_one_writes_checkpoi
     assert not (whole.folder / "checkpoints1").exists()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_all_workers_refuse_to_train_different_things(whole: Whole) -> None:
     notes = [json.loads((whole.folder / f"worker{worker}.json").read_text()) for worker in (0, 1)]

@@ -10,10 +10,32 @@ import pytest
 from tests.streamer.web.web_process import SocketClient, WebProcess
 from tests.support.fake_analyzer import CLASSES, FakeAnalyzer
 from tests.support.fake_engine import FakeEngine
-from tidzam_platform.catalog.tables import Annotation, Clip, DetectionFile, LiveDetection, RecorderRule
+from tidzam_platform.catalog.tables import (
+    Annotation,
+    Clip,
+    DatasetVersion,
+    DetectionFile,
+    Generation,
+    LabelQueueItem,
+    LiveDetection,
+    RecorderRule,
+    TaxonomyChange,
+)
 from tidzam_platform.home import Home
 from tidzam_platform.settings import Settings
 
+# What names others before what they name.
+_OF_LIBRARY = (
+    LabelQueueItem,
+    Annotation,
+    Clip,
+    LiveDetection,
+    DetectionFile,
+    RecorderRule,
+    TaxonomyChange,
+    Generation,
+    DatasetVersion,
+)
 Site = tuple[WebProcess, FakeEngine, FakeAnalyzer]
 
 
@@ -41,10 +63,10 @@ def analyzer(shared_web: Site) -> Iterator[FakeAnalyzer]:
 
 @pytest.fixture
 def library(shared_web: Site) -> Iterator[Home]:
-    """Its catalog and store, with nothing in the catalog that is heard or kept."""
+    """Its catalog and store, with nothing in the catalog that is heard, kept, learnt or renamed."""
     home = Home.open(Settings(home=shared_web[0].home))
     with home.catalog.session() as session:
-        for table in (Annotation, Clip, LiveDetection, DetectionFile, RecorderRule):
+        for table in _OF_LIBRARY:
             session.query(table).delete()
     yield home
     home.catalog.close()

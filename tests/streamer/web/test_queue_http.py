@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from sqlalchemy import delete
 
 from tests.streamer.web.web_process import WebProcess
 from tests.support.fake_engine import FakeEngine
@@ -18,7 +15,7 @@ FIGURES = {"uncertainty": 0.5, "disagreement": 0.25, "need": 1.0, "novelty": 0.7
 
 
 @pytest.fixture
-def queue(library: Home, engine: FakeEngine) -> Iterator[Home]:
+def queue(library: Home, engine: FakeEngine) -> Home:
     """Two generations; the newer has three stretches of the archive in its queue."""
     now = utc_now()
     with library.catalog.session() as session:
@@ -47,10 +44,7 @@ def queue(library: Home, engine: FakeEngine) -> Iterator[Home]:
                     made_at=now,
                 )
             )
-    yield library
-    with library.catalog.session() as session:
-        for table in (LabelQueueItem, Generation, DatasetVersion):
-            session.execute(delete(table))
+    return library
 
 
 def test_the_newest_queue_is_told_in_order(web: WebProcess, queue: Home) -> None:

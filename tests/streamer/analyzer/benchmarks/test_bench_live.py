@@ -107,6 +107,7 @@ def test_every_figure_is_there_and_they_agree(tiny_home: Settings, place: Place)
     assert len(remarks) == 2
 
 
+@pytest.mark.long
 def test_a_run_that_fails_says_why_and_leaves_nothing_behind(home: Settings) -> None:
     require_part("jackd")
     graph = GraphSettings(kind="jack", driver="alsa", device="hw:nosuchcard")
