@@ -28,7 +28,9 @@ from tidzam_platform.errors import ModelRepositoryError
 
 GRAPH_PATH: Final = Path("assets.extra") / "hearing.tflite"
 FRONT_END_PATH: Final = Path("assets.extra") / "front_end.json"
-BATCH: Final = 32  # fixed in the graph; smaller ones are filled up
+BATCH: Final = (
+    16  # fixed in the graph; smaller ones are filled up. From 32 on what is between layers leaves the cache
+)
 
 FloatArray = NDArray[np.float32]
 
@@ -87,7 +89,9 @@ class Companion:
                 self._graph.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelRepositoryError(f"{folder / GRAPH_PATH} cannot be loaded: {error}") from error
-        self._input = self._graph.get_input_details()[0]["index"]
+        asked = self._graph.get_input_details()[0]
+        self._input = asked["index"]
+        self.batch = int(asked["shape"][0])  # generations that were exported earlier have another
         self._output = self._graph.get_output_details()[0]["index"]
 
     @staticmethod
@@ -97,7 +101,8 @@ class Companion:
 
     def predict_patches(self, patches: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Scores ``[windows, classes]`` and embeddings ``[windows, d]`` of patches ``[windows, frames, bands]``."""
-        answers = [self._run(patches[start : start + BATCH]) for start in range(0, len(patches), BATCH)]
+        firsts = range(0, len(patches), self.batch)
+        answers = [self._run(patches[first : first + self.batch]) for first in firsts]
         whole = np.concatenate(answers) if answers else self._run(patches)
         return whole[:, : self._classes], whole[:, self._classes :]
 
@@ -116,8 +121,8 @@ class Companion:
 
     def _run(self, patches: FloatArray) -> FloatArray:
         full = patches
-        if len(patches) < BATCH:
-            full = np.zeros((BATCH, self.front_end.patch_frames, self.front_end.bands), np.float32)
+        if len(patches) < self.batch:
+            full = np.zeros((self.batch, self.front_end.patch_frames, self.front_end.bands), np.float32)
             full[: len(patches)] = patches
         self._graph.set_tensor(self._input, full)
         self._graph.invoke()

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.companion import BATCH, Companion
+from serving.companion import Companion
 from serving.signature import ModelDescription
 from tidzam_platform.audio import AudioInfo, decode_blocks, holes_in_frames
 from tidzam_platform.audio.blocks import Samples
@@ -116,7 +116,7 @@ class _Judge:
     def __init__(self, companion: Companion) -> None:
         front_end = companion.front_end
         self._companion = companion
-        self._patches = np.zeros((BATCH, front_end.patch_frames, front_end.bands), np.float32)
+        self._patches = np.zeros((companion.batch, front_end.patch_frames, front_end.bands), np.float32)
         self._waiting: list[tuple[int, int, float]] = []
         self._answers: list[_Answer] = []
 
@@ -124,7 +124,7 @@ class _Judge:
         """Take a window whose patch is at the beginning of ``log_mel``."""
         self._patches[len(self._waiting)] = log_mel[: self._patches.shape[1]]
         self._waiting.append((channel, start_frame, level_dbfs))
-        if len(self._waiting) == BATCH:
+        if len(self._waiting) == self._companion.batch:
             self._judge()
 
     def take(self) -> list[_Answer]:

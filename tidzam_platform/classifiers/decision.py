@@ -82,16 +82,19 @@ class Decider(_GatedDecider):
 
     def __init__(self, classes: Sequence[ClassNode], no_signal_dbfs: float) -> None:
         super().__init__(classes, no_signal_dbfs)
-        self._thresholds = [node.threshold for node in classes]
+        # Lists: for the few classes of a level they are quicker than arrays. Rounded as scores are.
+        self._thresholds = np.array([node.threshold for node in classes], np.float32).tolist()
+        self._members = {parent: members.tolist() for parent, members in self._children.items()}
 
     def _sounds(self, scores: npt.NDArray[np.float32]) -> list[Answer]:
-        answer, parent = Answer(UNKNOWN, float(scores.max())), None
-        while (members := self._children.get(parent)) is not None:
-            best = int(members[scores[members].argmax()])
-            if scores[best] < self._thresholds[best]:
+        values: list[float] = scores.tolist()
+        answer, parent = Answer(UNKNOWN, max(values)), None
+        while (members := self._members.get(parent)) is not None:
+            best = max(members, key=values.__getitem__)
+            if values[best] < self._thresholds[best]:
                 break
             parent = self._paths[best]
-            answer = Answer(parent, float(scores[best]))
+            answer = Answer(parent, values[best])
         return [answer]
 
 
