@@ -27,7 +27,7 @@ from tidzam_platform.classifiers.events import Event
 from tidzam_platform.classifiers.front_end.continuous import log_mel_of_signal
 from tidzam_platform.settings import DecisionSettings
 
-_BLOCK_S: Final = 8.0
+_BLOCK_S: Final = 16.0  # what windows at its end share with the next block is computed twice
 _BLOCK_CHANNEL_S: Final = 64.0  # of all channels of a block together: 6 MB at 24 kHz
 _FLOOR_POWER: Final = 10 ** (FLOOR_DBFS / 10)
 

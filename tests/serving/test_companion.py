@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from serving import companion
 from serving.companion import BATCH, Companion, write_companion
 from tests.classifiers.training.conftest import CLASSES, TINY
 from tidzam_platform.audio import Window
@@ -60,6 +61,17 @@ def test_it_answers_as_the_model(tree: TrainedTree, folder: Path, starts: list[i
     np.testing.assert_allclose(heard.embedding, expected["embedding"], atol=1e-3)
     np.testing.assert_allclose(heard.level_dbfs, expected["level_dbfs"], atol=1e-3)
     assert heard.generation == 3
+
+
+def test_one_that_an_earlier_version_exported_has_another_batch(
+    tree: TrainedTree, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(companion, "BATCH", 2 * BATCH)
+    write_companion(tree.hearing, TINY, tmp_path)
+    earlier, now = (Companion(one, len(SPEC.nodes), 3) for one in (tmp_path, folder))
+    assert (earlier.batch, now.batch) == (2 * BATCH, BATCH)
+    windows = windows_at([number * HOP for number in range(2 * BATCH + 3)], 1)
+    assert np.array_equal(earlier.predict_windows(windows).scores, now.predict_windows(windows).scores)
 
 
 def test_what_its_runtime_says_of_itself_is_for_nobody(
