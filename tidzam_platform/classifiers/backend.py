@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -40,7 +41,13 @@ def load_tensorflow(*, start_devices: bool = True) -> Any:
 
         if start_devices:
             tf.zeros(1)  # the first operation starts them
+    tf.get_logger().addFilter(_is_for_users)
     return tf
+
+
+def _is_for_users(record: logging.LogRecord) -> bool:
+    """Not the advice about functions that are traced often: each model of a process has to be, once."""
+    return "triggered tf.function retracing" not in str(record.msg)
 
 
 @contextlib.contextmanager
