@@ -68,7 +68,10 @@ def serve(
 
         serve_http(host, port, as_json=as_json, settings=settings)
         return
+    from tidzam_platform.home import make_home_folder
+
     settings = load_settings()
+    make_home_folder(settings.home)
     host = settings.model_server.host if host is None else host
     rest_port = _rest_port(settings, port, rest_port) if with_rest else None
     port = settings.model_server.port if port is None else port
@@ -78,10 +81,8 @@ def serve(
     from serving.repository import ModelRepository
     from serving.server.embedded import EmbeddedServer
     from serving.server.process import run_server
-    from tidzam_platform.home import make_home_folder
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    make_home_folder(settings.home)
     repository = ModelRepository(settings.models_folder)
     server = EmbeddedServer(
         repository,

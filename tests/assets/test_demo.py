@@ -30,6 +30,7 @@ def test_the_whole_way_on_a_small_site(tmp_path: Path, monkeypatch: pytest.Monke
         **TINY_TRAINING,
         "TIDZAM_ARCHIVE": str(home / "site" / "archive"),
         "TIDZAM_MODEL_SERVER__PORT": str(free_port()),
+        "TIDZAM_MODEL_SERVER__REST_PORT": str(free_port()),
         "TIDZAM_DAGSTER__PORT": str(free_port()),
     }
     for name, value in cli_environment(home, environment).items():

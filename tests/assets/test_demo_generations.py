@@ -92,6 +92,7 @@ def test_the_whole_way_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         **TINY_TRAINING,
         "TIDZAM_GATE__MIN_MACRO_F1": "0.02",
         "TIDZAM_MODEL_SERVER__PORT": str(free_port()),
+        "TIDZAM_MODEL_SERVER__REST_PORT": str(free_port()),
         "TIDZAM_DAGSTER__PORT": str(free_port()),
     }
     for name, value in cli_environment(folder / "run", environment).items():

@@ -161,9 +161,9 @@ class Listener:
 
     @property
     def heard_s(self) -> float:
-        """Seconds that have come, by the positions of the pages; for whoever was there first."""
-        positions = [page.granule for page in PageSplitter().feed(self.data)]
-        return max(positions, default=0) / RATE_HZ
+        """Seconds that have come, by the positions of the pages: an encoder may have run before somebody came."""
+        positions = [page.granule for page in PageSplitter().feed(self.data) if page.granule > 0]
+        return (max(positions) - min(positions)) / RATE_HZ if positions else 0.0
 
     def audio(self, data: bytes | None = None) -> np.ndarray:
         """What was heard so far, float32 [frames]."""
