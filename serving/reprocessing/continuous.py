@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from serving.companion import Companion
 from serving.signature import ModelDescription
-from tidzam_platform.audio import AudioInfo, decode_blocks, holes_in_frames
+from tidzam_platform.audio import AudioInfo, decode_interleaved, holes_in_frames
 from tidzam_platform.audio.blocks import Samples
 from tidzam_platform.audio.levels import FLOOR_DBFS
 from tidzam_platform.audio.windows import Holes
@@ -151,21 +151,24 @@ def _stretches(
 
     Yields:
         first frame, float32 ``[channels, frames]``, first frames of the windows in it. A file that is shorter than
-        one window is filled up with zeros, as ``cut_windows`` does.
+        one window is filled up with zeros, as ``cut_windows`` does. The signal holds until the next is asked for.
     """
     block_s = min(_BLOCK_S, max(1.0, _BLOCK_CHANNEL_S / info.channels))
-    tail = np.zeros((info.channels, 0), np.float32)
-    end_frame = 0
-    with closing(decode_blocks(path, rate_hz=rate_hz, block_s=block_s, info=info)) as blocks:
-        for block in blocks:
-            signal = np.concatenate([tail, block.samples], axis=1)
-            end_frame = block.start_frame + block.samples.shape[1]
-            first_frame = end_frame - signal.shape[1]
-            yield first_frame, signal, grid.starts_until(end_frame)
-            tail = signal[:, grid.following - first_frame :]
+    # One memory for all: what the block before left, which is less than a window, and the block behind it.
+    memory = np.empty((info.channels, grid.window_frames + round(block_s * rate_hz)), np.float32)
+    first_frame = end_frame = 0
+    with closing(decode_interleaved(path, rate_hz=rate_hz, block_s=block_s, info=info)) as blocks:
+        for start_frame, frames in blocks:
+            end_frame = start_frame + len(frames)
+            memory[:, start_frame - first_frame : end_frame - first_frame] = frames.T
+            yield first_frame, memory[:, : end_frame - first_frame], grid.starts_until(end_frame)
+            following = min(grid.following, end_frame)
+            tail = memory[:, following - first_frame : end_frame - first_frame]
+            memory[:, : tail.shape[1]] = tail.copy()
+            first_frame = following
     if grid.following == 0 and not grid.holes.touch(0, end_frame):
         padded = np.zeros((info.channels, grid.window_frames), np.float32)
-        padded[:, :end_frame] = tail
+        padded[:, :end_frame] = memory[:, :end_frame]
         yield 0, padded, [0]
 
 

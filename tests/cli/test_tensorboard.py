@@ -52,7 +52,7 @@ def asked(address: str, path: str) -> Any:
 def test_it_shows_the_trainings_and_ends_on_ctrl_c(trained_copy: TrainedHome, tmp_path: Path) -> None:
     stderr = tmp_path / "stderr"
     [folder] = (trained_copy.folder / "tensorboard").iterdir()
-    runs = {f"{folder.name}/{run}" for run in ("chosen", "refitted", "result")}
+    runs = {f"{folder.name}/{run}" for run in ("chosen", "result")}
     result = urllib.parse.quote(f"{folder.name}/result", safe="")
     with running(trained_copy.folder, stderr) as (process, address):
         wait_for(lambda: set(asked(address, "runs")) == runs, "all runs are loaded", 60)

@@ -5,7 +5,7 @@ Audio in memory is float32 ``[channels, frames]`` in [-1, 1]; its rate travels w
 
 from tidzam_platform.audio.audio_info import AudioInfo, holes_in_frames
 from tidzam_platform.audio.blocks import Block
-from tidzam_platform.audio.decoding import decode_blocks, read_audio
+from tidzam_platform.audio.decoding import decode_blocks, decode_interleaved, read_audio
 from tidzam_platform.audio.encoding import write_audio
 from tidzam_platform.audio.levels import rms_dbfs
 from tidzam_platform.audio.probing import probe
@@ -17,6 +17,7 @@ __all__ = [
     "Window",
     "cut_windows",
     "decode_blocks",
+    "decode_interleaved",
     "holes_in_frames",
     "probe",
     "read_audio",

@@ -50,6 +50,19 @@ def decode_blocks(
         AudioError: as :func:`probe` does; DecodingError also when decoding fails on the way.
         ValueError: the rate or the length of a block makes no sense.
     """
+    with closing(decode_interleaved(path, rate_hz=rate_hz, block_s=block_s, info=info)) as blocks:
+        for start, frames in blocks:
+            yield Block(start, frames.T.copy(order="C"))
+
+
+def decode_interleaved(
+    path: Path, *, rate_hz: int | None = None, block_s: float = 1.0, info: AudioInfo | None = None
+) -> Generator[tuple[int, Samples], None, None]:
+    """As :func:`decode_blocks`, for who copies the samples anyway: the next block takes the memory of this one.
+
+    Yields:
+        first frame, float32 ``[frames, channels]``, as long as no other is asked for.
+    """
     if not 0 < block_s < float("inf"):
         raise ValueError(f"blocks cannot be {block_s} s long")
     with _decoder(path, rate_hz, info) as decoder:
@@ -76,10 +89,10 @@ def read_audio(path: Path, *, rate_hz: int | None = None, max_s: float = 600.0) 
         if decoder.frames is not None and decoder.frames > max_frames:
             raise AudioError(too_long)
         blocks: list[Samples] = []
-        for block in _blocks(decoder, decoder.rate_hz):
-            if block.start_frame + block.samples.shape[1] > max_frames:
+        for start, frames in _blocks(decoder, decoder.rate_hz):
+            if start + len(frames) > max_frames:
                 raise AudioError(too_long)
-            blocks.append(block.samples)
+            blocks.append(frames.T.copy())
     return np.concatenate(blocks, axis=1)
 
 
@@ -115,19 +128,19 @@ def _decoder(path: Path, rate_hz: int | None, info: AudioInfo | None) -> Iterato
             yield _Decoder(rate, channels, frames, pieces)
 
 
-def _blocks(decoder: _Decoder, block_frames: int) -> Iterator[Block]:
-    """Cut the frames of all pieces into blocks of equal length."""
+def _blocks(decoder: _Decoder, block_frames: int) -> Iterator[tuple[int, Samples]]:
+    """Cut the frames of all pieces into blocks of equal length, one after the other in the same memory."""
     interleaved = np.empty((block_frames, decoder.channels), np.float32)
     filled = start = 0
     for piece in decoder.pieces:
         while got := piece.read_into(interleaved[filled:]):
             filled += got
             if filled == block_frames:
-                yield Block(start, interleaved.T.copy(order="C"))
+                yield start, interleaved
                 start += filled
                 filled = 0
     if filled:
-        yield Block(start, interleaved[:filled].T.copy(order="C"))
+        yield start, interleaved[:filled]
     elif not start:
         raise EmptyAudioError("no audio can be decoded from it")
 

@@ -24,7 +24,7 @@ def evaluation_in(home: Path, fingerprint: str) -> dict[str, Any]:
 def test_a_generation_has_the_log_of_its_training(trained_home: TrainedHome) -> None:
     [folder] = (trained_home.folder / "tensorboard").iterdir()
     evaluation = evaluation_in(trained_home.folder, folder.name)
-    logged = scalars(folder / "chosen")["loss/train"] + scalars(folder / "refitted")["loss/train"]
+    logged = scalars(folder / "chosen")["loss/train"]
     assert logged == [(one["number"], stored(one["train_loss"])) for one in evaluation["epochs"]]
     assert len(logged) > 2
     result = scalars(folder / "result")
