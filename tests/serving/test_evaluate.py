@@ -13,8 +13,6 @@ from tests.support.in_process import run_here
 from tests.support.small_site import TrainedHome, last_line
 from tidzam_platform.catalog.generations import get_generation
 from tidzam_platform.datasets.build import load_manifest
-from tidzam_platform.home import Home
-from tidzam_platform.settings import Settings
 
 # A subset keeps the tests quick: two clips of each class.
 CLIPS_PER_CLASS = 2
@@ -65,7 +63,7 @@ def test_clips_are_scored_with_all_figures(trained_home: TrainedHome, labelled: 
     assert answer["accuracy"] == pytest.approx(right / answer["clips"])
     assert sum(one["clips"] for one in answer["reliability"]) == answer["clips"]
     assert answer["unknown_classes"] == answer["unusable"] == []
-    home = Home.open(Settings(home=trained_home.folder))
+    home = trained_home.open()
     trained = trained_clips(home, 1)
     known = [path for path in labelled.rglob("*.opus") if path.name in trained.names]
     assert answer["trained_clips"] == len(known) > 0
@@ -84,7 +82,7 @@ def test_clips_are_scored_in_a_table(trained_home: TrainedHome, labelled: Path) 
 def test_unknown_classes_and_unusable_clips_are_told(
     trained_home: TrainedHome, labelled: Path, tmp_path: Path
 ) -> None:
-    trained = trained_clips(Home.open(Settings(home=trained_home.folder)), 1)
+    trained = trained_clips(trained_home.open(), 1)
     clip = next(path for path in sorted(labelled.rglob("*.opus")) if path.name in trained.names)
     shutil.copyfile(clip, tmp_path / "song.opus")
     (tmp_path / "broken.opus").write_bytes(clip.read_bytes()[:40])
@@ -140,7 +138,7 @@ def test_recordings_are_scored_in_a_table(trained_home: TrainedHome) -> None:
 def test_unseen_events_are_those_of_clips_on_no_training_side(
     trained_home: TrainedHome, tmp_path: Path
 ) -> None:
-    home = Home.open(Settings(home=trained_home.folder))
+    home = trained_home.open()
     trained = trained_clips(home, 1).names
     with trained_home.site.labels_file.open(newline="") as handle:
         names = {Path(row["file"]).name for row in csv.DictReader(handle)}

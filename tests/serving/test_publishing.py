@@ -15,15 +15,16 @@ from tidzam_platform.classifiers.gate import Evidence, System, Verdict
 from tidzam_platform.classifiers.gate.verdicts import keep_verdict
 from tidzam_platform.errors import GateRefusedError, ModelRepositoryError
 from tidzam_platform.home import Home
-from tidzam_platform.settings import load_settings
 
 
 @pytest.fixture
-def opened(trained_copy: TrainedHome, monkeypatch: pytest.MonkeyPatch) -> Home:
-    monkeypatch.setenv("TIDZAM_HOME", str(trained_copy.folder))
-    monkeypatch.setenv("TIDZAM_MODEL_REPOSITORY__AFTER_GATE", "nothing")
-    monkeypatch.setenv("TIDZAM_MODEL_SERVER__BATCHING__MAX_BATCH_SIZE", "17")
-    return Home.open(load_settings())
+def opened(trained_copy: TrainedHome) -> Home:
+    return trained_copy.open(
+        {
+            "TIDZAM_MODEL_REPOSITORY__AFTER_GATE": "nothing",
+            "TIDZAM_MODEL_SERVER__BATCHING__MAX_BATCH_SIZE": "17",
+        }
+    )
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_what_no_server_would_load_is_exported_again_and_keeps_its_label(opened,
 
 @pytest.mark.parametrize("verdict", ["of an older Tidzam", "beside none"])
 def test_a_verdict_beside_another_than_the_stable_one_gives_no_label(
-    opened, repository, monkeypatch, verdict
+    trained_copy, opened, repository, verdict
 ):
     with repository.staging() as staged:
         shutil.copytree(repository.path(1), staged, dirs_exist_ok=True)
@@ -106,8 +107,7 @@ def test_a_verdict_beside_another_than_the_stable_one_gives_no_label(
                 **columns,
             )
         )
-    monkeypatch.setenv("TIDZAM_MODEL_REPOSITORY__AFTER_GATE", "stable")
-    opened = Home.open(load_settings())
+    opened = trained_copy.open({"TIDZAM_MODEL_REPOSITORY__AFTER_GATE": "stable"})
     with pytest.raises(GateRefusedError, match="2 was judged beside none, and 1 is stable by now"):
         publish_generation(opened, 2)
     assert repository.labels() == {"stable": 1}

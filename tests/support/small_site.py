@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+from tests.support.crash import cli_environment
 from tests.support.in_process import run_here
+from tidzam_platform.home import Home
 from tidzam_platform.made_site import MadeSite, SiteSize, make_site
+from tidzam_platform.settings import load_settings
 
 SIZE = SiteSize(clips_per_class=6, groups_per_class=3, recording_s=20, channels=2)
 # Enough to be better than chance, little enough for a few seconds.
@@ -30,6 +36,11 @@ class TrainedHome:
     folder: Path
     site: MadeSite
     answer: dict[str, Any]
+
+    def open(self, env: Mapping[str, str] | None = None) -> Home:
+        """As its commands see it: with its own file of settings where it has one, and ``env``."""
+        with mock.patch.dict(os.environ, cli_environment(self.folder, env), clear=True):
+            return Home.open(load_settings())
 
 
 def last_line(text: str) -> dict[str, Any]:
