@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from flask import Request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from serving.gateway.refusals import HttpRefusalError, refusal_of
 from tidzam_platform.errors import TidzamError
@@ -31,7 +31,7 @@ def to_refusal(error: Exception) -> HttpRefusalError:
         refusal = refusal_of(error)
     elif isinstance(error, HTTPException) and error.code is not None:
         code = _CODES.get(error.code) or error.name.lower().replace(" ", "_")
-        refusal = HttpRefusalError(error.code, code, error.description or error.name)
+        refusal = HttpRefusalError(error.code, code, _said(error))
         refusal.headers.update(
             {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
         )
@@ -40,3 +40,13 @@ def to_refusal(error: Exception) -> HttpRefusalError:
     if refusal.status >= 500:
         _LOG.error("a request failed: %s", error, exc_info=error if refusal.status == 500 else None)
     return refusal
+
+
+def _said(error: HTTPException) -> str:
+    """What a view said; else our own words, where Werkzeug's are meant for people who type addresses."""
+    if isinstance(error, NotFound) and error.description == NotFound.description:
+        return "there is nothing at this address; /api/v1/docs lists all that there is"
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        methods = ", ".join(sorted(error.valid_methods))
+        return f"this method is not possible here; possible are {methods} (see /api/v1/docs)"
+    return error.description or error.name

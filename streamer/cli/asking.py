@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from streamer.engine.control import EngineClient
+from streamer.engine.control import ANALYZER, AnalyzerClient, EngineClient
 from streamer.engine.control.wire import ENGINE, Endpoint
 from tidzam_platform.errors import AnalyzerUnavailableError, EngineUnavailableError
 from tidzam_platform.operations.supervision.standing import what_comes_of
@@ -15,6 +15,7 @@ from tidzam_platform.settings import load_settings
 
 # A source may take half a minute to end (its recorder finishes a file), and may wait as long for its turn.
 _PATIENCE_S: Final = 75.0
+_ANALYZER_S: Final = 3.0
 
 
 def ask_engine(do: str, **arguments: Any) -> dict[str, Any]:
@@ -50,6 +51,17 @@ def told_what_comes(home: Path, endpoint: Endpoint) -> Iterator[None]:
         if not comes:
             raise
         raise endpoint.unavailable(f"the {endpoint.name} of {home} does not answer: {comes}") from error
+
+
+def ask_why_nothing_is_heard() -> str:
+    """What the analyzer waits for, as it says itself; empty where it hears.
+
+    Raises:
+        AnalyzerUnavailableError: none runs here.
+    """
+    home = load_settings().home
+    with told_what_comes(home, ANALYZER), AnalyzerClient(home, timeout_s=_ANALYZER_S) as client:
+        return why_nothing_is_heard(client.request("status"))
 
 
 def why_nothing_is_heard(status: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from streamer.cli.asking import ask_why_nothing_is_heard
 from tidzam_platform.cli.output import json_option, print_json, print_line, remarks
 from tidzam_platform.errors import TidzamError
 from tidzam_platform.operations.ports import join_address
@@ -47,7 +48,8 @@ def capture(
 ) -> None:
     """Send what a microphone hears to Tidzam, as a live stream of its own, until Ctrl-C.
 
-    What is heard in it is shown as it comes, a line when it changes. With --json one object says in the end what was
+    What is heard in it is shown as it comes, a line when it changes; where this machine's analyzer hears nothing yet,
+    e.g. because there is no generation, that is said. With --json one object says in the end what was
     sent. A sound card that is pulled out and a connection that breaks are noticed within seconds and end it with an
     error.
     """
@@ -57,7 +59,9 @@ def capture(
         raise click.BadParameter("letters, digits and :,=._- make a device's name", param_hint="--device")
     if url is not None:
         _require_web_address(url)
+    address = _own_address() if url is None else url.rstrip("/")
     token = token_file.read_text().strip() if token_file else os.environ.get("TIDZAM_TOKEN", "")
+    kept_from_hearing = _why_nothing_is_heard() if address == _own_address() else ""  # others we cannot ask
     shown = Captured()
     heard = HeardLines()
 
@@ -66,6 +70,8 @@ def capture(
         if captured is not shown:
             kept = f", kept as {captured.kept_as}" if captured.kept_as else ""
             remarks.print(f"heard as {captured.port}{kept}; Ctrl-C ends")
+            if kept_from_hearing:
+                remarks.print(f"nothing is heard yet: {kept_from_hearing}", style="yellow")
         shown = captured
 
     def tell(event: Any) -> None:
@@ -75,8 +81,7 @@ def capture(
 
     try:
         with sigterm_like_ctrl_c(), Microphone(device, file) as microphone:
-            blocks, address = microphone.blocks(), url or _own_address()
-            send(blocks, address, token=token, storage=keep, on_event=tell, on_progress=note)
+            send(microphone.blocks(), address, token=token, storage=keep, on_event=tell, on_progress=note)
     except KeyboardInterrupt:
         remarks.print("")
     except TidzamError:
@@ -91,6 +96,14 @@ def _say_what_was_sent(sent: dict[str, Any], *, as_json: bool) -> None:
         print_json(sent)
     else:
         print_line(f"{sent['seconds']:.1f} s sent, {sent['dropped_frames']} frames dropped")
+
+
+def _why_nothing_is_heard() -> str:
+    """What keeps this machine's analyzer from hearing, that none runs too; asked before anything is sent."""
+    try:
+        return ask_why_nothing_is_heard()
+    except TidzamError as error:
+        return str(error)
 
 
 def _require_web_address(url: str) -> None:

@@ -11,6 +11,7 @@ from streamer.cli.asking import ask_engine, ask_engine_patiently
 from streamer.cli.source_words import described, origin_of
 from streamer.engine.sources.beginning import failure_to_begin, is_for_good
 from tidzam_platform.cli.output import json_option, print_json, print_line, print_table, remarks
+from tidzam_platform.operations.termination import WaitEnded
 from tidzam_platform.settings import load_settings
 
 _SPARE_S: Final = 5.0  # beyond what connecting and the first sample may take
@@ -127,10 +128,15 @@ def add(
 
 def _begun(status: dict[str, Any]) -> dict[str, Any]:
     """The status of a source that was just added, when it has begun or failed, or has taken too long."""
-    settings = load_settings().sources
-    wait_s = min(settings.connect_s + settings.no_samples_s + _SPARE_S, _MAX_WAIT_S)
-    remarks.print(f"{status['name']} is added; waiting until it is heard (Ctrl-C waits no longer)")
-    begun = ask_engine_patiently("sources.wait", number=status["number"], wait_s=wait_s)
+    try:
+        settings = load_settings().sources
+        wait_s = min(settings.connect_s + settings.no_samples_s + _SPARE_S, _MAX_WAIT_S)
+        remarks.print(f"{status['name']} is added; waiting until it is heard (Ctrl-C waits no longer)")
+        begun = ask_engine_patiently("sources.wait", number=status["number"], wait_s=wait_s)
+    except KeyboardInterrupt as interrupt:
+        raise WaitEnded(
+            f"no longer waiting; {status['name']} stays: ./tidzam source list shows how it does"
+        ) from interrupt
     if begun["state"] in _NOT_BEGUN and not begun["last_failure"]:
         remarks.print(f"{status['name']} has not begun within {wait_s:g} s, and goes on trying")
     return begun
@@ -150,6 +156,9 @@ def list_(as_json: bool) -> None:
     answer = ask_engine("sources.list")
     if as_json:
         print_json(answer)
+        return
+    if not answer["sources"]:
+        print_line("there are no sources: ./tidzam source add --help says how to add one")
         return
     print_table(
         "sources",

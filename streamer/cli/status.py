@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
 import click
 
-from streamer.cli.asking import ask_engine, why_nothing_is_heard
-from streamer.engine.control import AnalyzerClient
+from streamer.cli.asking import ask_engine, ask_why_nothing_is_heard
+from streamer.cli.channel_words import mixer_words
 from tidzam_platform.cli.output import json_option, print_json, print_line, print_table
 from tidzam_platform.errors import TidzamError
-from tidzam_platform.settings import load_settings
-
-_ANALYZER_S: Final = 3.0
 
 
 @click.command(
@@ -60,7 +55,7 @@ def status(as_json: bool) -> None:
                 one.get("why") or "",
                 _level(one["peak_dbfs"]),
                 _level(one["rms_dbfs"]),
-                _mixer(one),
+                mixer_words(one, engine["mixer"]["solo"]),
             ]
             for one in channels
         ],
@@ -84,24 +79,10 @@ def status(as_json: bool) -> None:
 def _why_nothing_is_heard() -> str:
     """What the analyzer says of it; empty where none answers: one need not run to listen and to record."""
     try:
-        with AnalyzerClient(load_settings().home, timeout_s=_ANALYZER_S) as client:
-            return why_nothing_is_heard(client.request("status"))
+        return ask_why_nothing_is_heard()
     except TidzamError:
         return ""
 
 
 def _level(dbfs: float | None) -> str:
     return "" if dbfs is None else f"{dbfs:.1f}"
-
-
-def _mixer(one: dict[str, Any]) -> str:
-    words = []
-    if one.get("muted"):
-        words.append("muted")
-    if one.get("solo"):
-        words.append("solo")
-    if one.get("gain_db"):
-        words.append(f"{one['gain_db']:+.1f} dB")
-    if words and one.get("by"):
-        words.append(f"by {one['by']}")
-    return ", ".join(words)

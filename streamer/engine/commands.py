@@ -88,7 +88,10 @@ class _Commands:
     ) -> dict[str, Any]:
         if must_be_allowed:
             require_allowed(SourceSpecification.parse(specification), self._engine.settings)
-        return self._shown(self._engine.sources.add(specification, keep=keep, owner=owner))
+        added = self._engine.sources.add(
+            specification, keep=keep, owner=owner, must_have_recordings=must_be_allowed
+        )
+        return self._shown(added)
 
     def wait_for_source(
         self, *, number: int, wait_s: Annotated[float, Field(ge=0, le=_MAX_WAIT_S)]

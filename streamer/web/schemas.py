@@ -21,6 +21,7 @@ from streamer.engine.sources.specification import SourceSpecification, parse_dat
 from tidzam_platform.errors import InvalidNameError, SourceError
 from tidzam_platform.names import MAX_NAME_LENGTH, split_channel, valid_source
 from tidzam_platform.plain_text import require_plain
+from tidzam_platform.validation_faults import faults
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
@@ -117,10 +118,9 @@ def checked(shape: type[Shape], value: Any, what: str) -> Shape:
     try:
         return shape.model_validate(value)
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(step) for step in fault["loc"])[:80]
-        said = fault["msg"].removeprefix("Value error, ")
-        raise bad_request(f"{what}{f', {where}' if where else ''}: {said}") from error
+        fault = faults(error, shape)[0]
+        where = f"{what}, {fault.place}" if fault.place else what
+        raise bad_request(f"{where}: {fault.what}") from error
 
 
 def checked_source(value: Any) -> SourceSpecification:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,7 @@ from tidzam_platform.cli import help_page
 from tidzam_platform.cli.empty_options import refuse_empty_options
 from tidzam_platform.cli.output import shown
 from tidzam_platform.errors import TidzamError
-from tidzam_platform.operations.termination import Terminated
+from tidzam_platform.operations.termination import Terminated, WaitEnded
 
 COMMANDS_GROUP = "tidzam.commands"
 _EXIT_INTERRUPTED = 130  # what shells report for SIGINT
@@ -110,9 +111,10 @@ def main(arguments: list[str] | None = None) -> Any:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt) as stopped:
-        click.secho("tidzam: stopped", err=True)
-        # Click raises Abort from what it caught.
-        terminated = isinstance(stopped.__cause__ or stopped, Terminated)
+        causes = list(_causes(stopped))
+        said = next((str(one) for one in causes if isinstance(one, WaitEnded)), "stopped")
+        click.secho(shown(f"tidzam: {said}"), err=True)
+        terminated = any(isinstance(one, Terminated) for one in causes)
         sys.exit(_EXIT_TERMINATED if terminated else _EXIT_INTERRUPTED)
     except BrokenPipeError:  # the reader of our output is gone, e.g. `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -121,6 +123,13 @@ def main(arguments: list[str] | None = None) -> Any:
         click.secho(shown(f"tidzam: {_said(error)}"), fg="red", err=True)
         _drop_unwritable_output()
         sys.exit(_EXIT_SYSTEM_ERROR)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and what it was raised from: Click raises Abort from what it caught."""
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def _said(error: OSError) -> str:

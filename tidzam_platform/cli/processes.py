@@ -13,7 +13,7 @@ from tidzam_platform.operations.supervision.foreground import run_in_foreground
 from tidzam_platform.operations.supervision.processes import process_table
 from tidzam_platform.operations.supervision.report import ProcessReport
 from tidzam_platform.operations.supervision.supervision import Supervision
-from tidzam_platform.operations.termination import sigterm_like_ctrl_c
+from tidzam_platform.operations.termination import WaitEnded, sigterm_like_ctrl_c
 from tidzam_platform.settings import load_settings
 
 _names = click.argument("processes", nargs=-1, metavar="[PROCESS]...")
@@ -47,9 +47,8 @@ def start(ctx: click.Context, processes: tuple[str, ...], foreground: bool, as_j
         return
     try:
         reports = supervision.start(processes)
-    except KeyboardInterrupt:
-        _say_what_runs_on(supervision)
-        raise
+    except KeyboardInterrupt as interrupt:
+        raise _what_runs_on(supervision) from interrupt
     ctx.exit(show(reports, as_json=as_json))
 
 
@@ -92,9 +91,8 @@ def restart(ctx: click.Context, processes: tuple[str, ...], as_json: bool) -> No
     supervision = supervised()
     try:
         reports = supervision.restart(processes)
-    except KeyboardInterrupt:
-        _say_what_runs_on(supervision)
-        raise
+    except KeyboardInterrupt as interrupt:
+        raise _what_runs_on(supervision) from interrupt
     ctx.exit(show(reports, as_json=as_json))
 
 
@@ -123,13 +121,12 @@ def print_process_table(reports: Sequence[ProcessReport]) -> None:
     print_table("", ["process", "state", "done", "pid", "why"], rows)
 
 
-def _say_what_runs_on(supervision: Supervision) -> None:
+def _what_runs_on(supervision: Supervision) -> WaitEnded:
     """Ctrl-C ends the wait, not what was started."""
     try:
         names = supervision.running()
     except TidzamError as error:
-        remarks.print(f"what runs now is not known: {error}")
-        return
-    remarks.print(
+        return WaitEnded(f"no longer waiting; what runs now is not known: {error}")
+    return WaitEnded(
         f"no longer waiting; still running: {', '.join(names) or 'nothing'} (./tidzam stop ends all)"
     )

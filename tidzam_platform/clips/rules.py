@@ -22,6 +22,7 @@ from tidzam_platform.clips.schedule import Schedule, split_words
 from tidzam_platform.errors import InvalidNameError, RuleError
 from tidzam_platform.labels.class_paths import NO_SIGNAL, is_within, valid_class_path
 from tidzam_platform.names import valid_source
+from tidzam_platform.validation_faults import faults
 
 EVERYTHING: Final = "*"
 AUTO: Final = "auto"
@@ -232,11 +233,4 @@ def _valid(check: Any, text: str) -> str:
 def _faults(error: ValidationError | TypeError) -> str:
     if isinstance(error, TypeError):
         return "a rule is an object whose keys are words"
-    faults = []
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
-        where = ".".join(str(step) for step in fault["loc"])
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            message = f"there is no such field (fields: {', '.join(RecorderRuleSpec.model_fields)})"
-        faults.append(f"{where}: {message}" if where else message)
-    return "; ".join(dict.fromkeys(faults))
+    return "; ".join(map(str, faults(error, RecorderRuleSpec)))

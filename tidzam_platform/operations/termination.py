@@ -21,6 +21,10 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM ended the command: what Ctrl-C ends, this ends too."""
 
 
+class WaitEnded(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM ended a wait, and nothing else: what was waited for goes on, as the message says."""
+
+
 @contextmanager
 def sigterm_kept() -> Iterator[None]:
     """Put our handler of SIGTERM back where a library (Dagster, Ray) leaves its own."""

@@ -28,6 +28,7 @@ from streamer.engine.control.wire import (
     short_path,
 )
 from tidzam_platform.errors import BusyError, ProcessError, TidzamError
+from tidzam_platform.validation_faults import faults
 
 _LOG = logging.getLogger(__name__)
 _SEND_S: Final = 10.0  # a listener that takes nothing for so long is given up
@@ -197,7 +198,7 @@ class ControlServer:
         except TidzamError as error:
             return error_line(number, error)
         except ValidationError as error:
-            return error_line(number, self._endpoint.failed(f"{name}: {_first_fault(error)}"))
+            return error_line(number, self._endpoint.failed(f"{name}: {faults(error)[0]}"))
         except Exception:  # noqa: BLE001 - told to the caller, and logged; the engine goes on
             _LOG.exception("the command %s failed", name)
             return error_line(
@@ -227,9 +228,3 @@ def _refuse(connection: socket.socket) -> None:
     with connection, contextlib.suppress(OSError):
         connection.settimeout(1)
         connection.sendall(error_line(None, BusyError("too many connections; come again")))
-
-
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(step) for step in fault["loc"])
-    return f"{where}: {fault['msg']}"

@@ -31,15 +31,22 @@ def system_tls() -> ssl.SSLContext:
 
 
 class Connection:
-    """A connected socket with a buffer in front of it, used by one thread; a context manager that closes it."""
+    """A connected socket with a buffer in front of it, used by one thread; a context manager that closes it.
+
+    Attributes:
+        limited_by: the setting that says how long its waits may be, for messages.
+    """
 
     def __init__(self, peer: socket.socket, name: str, cancel: Cancellation) -> None:
         """Take over a connected socket that does not block; ``name`` is for messages."""
         self._peer = peer
         self._name = name
         self._cancel = cancel
+        self.limited_by = "sources.connect_s"
         self._buffer = bytearray()
         self._ended = False
+        self._quiet_since_s = time.monotonic()
+        self._came = False
 
     def __enter__(self) -> Self:
         return self
@@ -118,11 +125,16 @@ class Connection:
             else:
                 self._buffer += received
                 self._ended = not received
+                self._quiet_since_s, self._came = time.monotonic(), True
                 return
 
     def _wait(self, events: int, deadline_s: float) -> None:
         if not self._cancel.wait_for(self._peer.fileno(), events, deadline_s):
-            raise FetchError(f"{self._name} sent nothing more in time")
+            quiet_s = time.monotonic() - self._quiet_since_s
+            raise FetchError(
+                f"{self._name} sent nothing{' more' if self._came else ''} in time, for {quiet_s:.1f} s "
+                f"({self.limited_by} says how long is waited)"
+            )
 
     def _broken(self, error: OSError) -> FetchError:
         return FetchError(f"the connection to {self._name} broke: {_reason(error)}")

@@ -243,7 +243,12 @@ class SegmentLoader:
         return deadline_s if self._open_by_s is None else min(deadline_s, self._open_by_s)
 
     def _resolved(self, uri: str) -> StreamUrl:
-        url = join_url(self._url, uri)
+        try:
+            url = join_url(self._url, uri)
+        except RefusedAddressError as error:
+            raise RefusedAddressError(
+                f"{self._url} is a playlist, and an entry of it is refused: {error}"
+            ) from error
         require_no_downgrade(self._url, url)
         if url.scheme not in ("http", "https"):
             raise RefusedAddressError(f"{self._url} leads to {url}: refused, segments come by http or https")

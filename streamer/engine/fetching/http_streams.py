@@ -27,6 +27,7 @@ class HttpStream(ByteStream):
     ) -> None:
         self.container = container
         self.is_live = response.length is None
+        response.connection.limited_by = "sources.no_samples_s"
         self._response = response
         self._body = body
         self._head = head

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import stat
 from collections.abc import Sequence
@@ -91,9 +92,7 @@ def open_local(path: str | Path, settings: Settings) -> LocalFile:
     if text.startswith("/"):
         candidates = [(folder, below) for folder in folders if (below := _below(parts, folder)) is not None]
         if not candidates:
-            raise RefusedAddressError(
-                f"{text!r} is in none of the folders that may be played: the archive and sources.file_folders"
-            )
+            raise RefusedAddressError(_in_none(text))
     else:
         candidates = [(folder, parts) for folder in folders]
     for folder, below in candidates:
@@ -102,6 +101,17 @@ def open_local(path: str | Path, settings: Settings) -> LocalFile:
         if found is not None:
             return _opened(*found)
     raise AudioNotFoundError(f"{text!r}: no such file in the folders that may be played")
+
+
+def _in_none(text: str) -> str:
+    """What is told of a path that is elsewhere: how its folder becomes one of ours. Those there are stay untold."""
+    folder = os.fspath(Path(text).parent)
+    written = json.dumps([folder], ensure_ascii=not folder.isprintable())
+    return (
+        f"{text!r} is in none of the folders that may be played: the archive and sources.file_folders. Its folder is "
+        f"allowed by file_folders = {written} (with those that stand there) below [sources] in tidzam.toml, or by "
+        "the same list in TIDZAM_SOURCES__FILE_FOLDERS; then ./tidzam restart engine"
+    )
 
 
 def _written_folders(settings: Settings) -> list[Path]:

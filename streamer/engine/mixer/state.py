@@ -13,6 +13,7 @@ from streamer.engine.mixer.gain import MAX_GAIN_DB, MIN_GAIN_DB
 from tidzam_platform import files
 from tidzam_platform.errors import EngineError, InvalidNameError
 from tidzam_platform.names import split_channel
+from tidzam_platform.validation_faults import faults
 
 STATE_FILE: Final = "mixer.json"
 MAX_CHANNELS: Final = 10_000
@@ -84,9 +85,7 @@ def load_state(home: Path, now: datetime) -> tuple[MixerState, str | None]:
             file.replace(aside)
         except OSError as problem:
             raise EngineError(f"{file} is damaged and cannot be moved away: {problem.strerror}") from error
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        return MixerState(), f"{file} is damaged ({where}: {first['msg']}); it is kept as {aside.name}"
+        return MixerState(), f"{file} is damaged ({faults(error, MixerState)[0]}); it is kept as {aside.name}"
 
 
 def save_state(home: Path, state: MixerState) -> None:

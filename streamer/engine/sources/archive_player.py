@@ -11,11 +11,10 @@ from typing import Final
 
 from streamer.engine.fetching.cancellation import Cancellation
 from streamer.engine.rings import ENGINE_RATE_HZ
-from streamer.engine.sources.archive_recordings import ArchivedFile, ns_of, recordings_from
+from streamer.engine.sources.archive_recordings import ArchivedFile, nothing_from, ns_of, recordings_from
 from streamer.engine.sources.drift import Frames
 from streamer.engine.sources.file_blocks import decoded_file
 from tidzam_platform.catalog.database import Catalog
-from tidzam_platform.clock import format_utc
 from tidzam_platform.errors import AudioError, SourceError
 
 _LOG = logging.getLogger(__name__)
@@ -73,10 +72,7 @@ class ArchivePlayer:
                 self.skipped_files += 1
                 _LOG.warning("source %s: a recording is left out: %s", self._database, error)
         if not played:
-            raise SourceError(
-                f"the archive holds nothing of {self._database!r} from {format_utc(self._begin)} on that can be "
-                f"played ({self.skipped_files} damaged or missing files); `./tidzam archive list` shows what it holds"
-            )
+            raise SourceError(nothing_from(self._database, self._begin, self.skipped_files))
 
     @contextmanager
     def _part(self, file: ArchivedFile, from_s: float) -> Iterator[Part]:

@@ -13,7 +13,10 @@ from sqlalchemy import select
 from tidzam_platform.archive.times import JOINT_TOLERANCE_S
 from tidzam_platform.catalog.database import Catalog
 from tidzam_platform.catalog.tables import Recording, Source
+from tidzam_platform.clock import format_utc
 
+FROM_THE_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+"""Where a database is played from if no date is given."""
 _JOINT: Final = timedelta(seconds=JOINT_TOLERANCE_S)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -50,6 +53,16 @@ def recordings_from(
         within_s = ahead.total_seconds() if begun is None or ahead > _JOINT else 0.0
         yield found, max(within_s, 0.0)
         reached, begun = max(found.end, reached), found.start
+
+
+def nothing_from(database: str, moment: datetime, skipped_files: int = 0) -> str:
+    """What is told where nothing can be played from ``moment`` on; ``skipped_files`` had to be left out."""
+    since = "" if moment == FROM_THE_FIRST else f" from {format_utc(moment)} on"
+    skipped = f" ({skipped_files} damaged or missing files)" if skipped_files else ""
+    return (
+        f"the archive holds nothing of {database!r}{since} that can be played{skipped}; `./tidzam archive list` shows "
+        "what it holds"
+    )
 
 
 def ns_of(moment: datetime) -> int:

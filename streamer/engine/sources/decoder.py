@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import re
 import select
 import signal
 import subprocess
@@ -35,6 +36,9 @@ _SAMPLE_BYTES: Final = 4
 _DRAIN_BYTES: Final = 1 << 16
 _END_S: Final = 5.0
 _PUMP_S: Final = 0.5
+# Before what ffmpeg says stands which part of it says so, and where in memory that is: `[alsa @ 0x5595d1c0]`.
+_WHO_SAYS: Final = re.compile(r"^(?:\[[^\[\]]* @ 0x[0-9A-Fa-f]+\] *)+")
+_NOTHING_CAME: Final = "End of file"
 _ENVIRONMENT_KEPT: Final = ("PATH", "LD_LIBRARY_PATH")
 # A WAV header tells the number of channels, so that nothing must be probed before.
 _OUTPUT: Final = (
@@ -116,8 +120,10 @@ class StreamDecoder:
 
     @property
     def complaint(self) -> str:
-        """The beginning of what it wrote on standard error."""
-        return self._errors.decode("utf-8", errors="replace").strip()
+        """The beginning of what it wrote on standard error, in one line."""
+        lines = self._errors.decode("utf-8", errors="replace").splitlines()
+        said = (_WHO_SAYS.sub("", line).strip().rstrip(".") for line in lines)
+        return "; ".join(dict.fromkeys(line for line in said if line))
 
     def read_header(self, deadline_s: float) -> int:
         """Wait until the first audio comes; returns how many channels it has.
@@ -193,6 +199,10 @@ class StreamDecoder:
                 raise self._pump.error
         if code < 0:
             raise DecodingError(f"ffmpeg was killed ({signal.Signals(-code).name})")
+        if code and not self.channels and _NOTHING_CAME in self.complaint:
+            raise DecodingError(
+                f"it ended before any audio came: there are headers only, or a part of them (ffmpeg: {self.complaint})"
+            )
         if code:
             raise DecodingError(f"ffmpeg failed (exit code {code}){self._because()}")
 

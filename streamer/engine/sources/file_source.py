@@ -13,6 +13,7 @@ from typing import Final
 from streamer.engine.fetching import open_local
 from streamer.engine.rings import ENGINE_RATE_HZ
 from streamer.engine.sources.archive_player import ArchivePlayer, Part
+from streamer.engine.sources.archive_recordings import FROM_THE_FIRST
 from streamer.engine.sources.attempt import Attempt, exact_zeros
 from streamer.engine.sources.channel_map import ChannelMap
 from streamer.engine.sources.file_blocks import decoded_file
@@ -53,7 +54,7 @@ class ArchiveFeed:
 
     def __init__(self, database: str, begin: datetime | None) -> None:
         self._database = database
-        self._begin = begin or datetime.min.replace(tzinfo=UTC)
+        self._begin = begin or FROM_THE_FIRST
         self._next = self._begin
 
     def run(self, attempt: Attempt) -> str:

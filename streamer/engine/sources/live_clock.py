@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Final
 
 from streamer.engine.rings import ENGINE_RATE_HZ, SourceRing
 
+_LOG = logging.getLogger(__name__)
+
 NS_PER_S: Final = 1_000_000_000
 # What is lost or gained beyond this is worth an anchor; a new anchor also begins a new file of the archive.
 TOLERANCE_S: Final = 0.5
 _WINDOW_S: Final = 60.0
+# Sound that comes before it can have sounded proves the anchor wrong: a burst at the beginning was not over. It is
+# set right when the rest of the burst had time to come.
+_BURST_S: Final = 2.0
 
 
 class LiveClock:
@@ -41,8 +47,6 @@ class LiveClock:
         self._anchor_s = 0.0
         self._least_lag_s: float | None = None
         self._window_ends_s = 0.0
-        self.anchors = 0
-        """Anchors that were set."""
 
     def begin(self, held_frames: int, arrived_s: float) -> None:
         """It begins to play: ``held_frames``, the last of which came at ``arrived_s``, are written next."""
@@ -63,8 +67,17 @@ class LiveClock:
             self._least_lag_s, self._window_ends_s = lag_s, now_s + _WINDOW_S
             return
         self._least_lag_s = min(self._least_lag_s, lag_s)
+        if lag_s < -TOLERANCE_S:
+            self._window_ends_s = min(self._window_ends_s, now_s + _BURST_S)
         if now_s >= self._window_ends_s:
             if abs(self._least_lag_s) > TOLERANCE_S:
+                earlier_or_later = "earlier" if self._least_lag_s < 0 else "later"
+                _LOG.info(
+                    "%s: what comes now was sound %.1f s %s than was thought: its times are set right from here on",
+                    self._ring.name,
+                    abs(self._least_lag_s),
+                    earlier_or_later,
+                )
                 self._set(self._expected_s(self._ring.written_frames) + self._least_lag_s)
             self._least_lag_s = None
 
@@ -76,4 +89,3 @@ class LiveClock:
         self._anchor_frame, self._anchor_s = self._ring.written_frames, first_s
         self._least_lag_s = None
         self._ring.set_anchor(self._begun_utc_ns + round((first_s - self._begun_s) * NS_PER_S))
-        self.anchors += 1

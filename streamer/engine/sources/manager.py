@@ -18,7 +18,7 @@ from streamer.engine.sources.beginning import failure_to_begin
 from streamer.engine.sources.comebacks import Comebacks
 from streamer.engine.sources.context import SharedCatalog, SourceContext, SourceHooks
 from streamer.engine.sources.entries import Entry, Waiting, what_comes_back
-from streamer.engine.sources.feeds import archive_zone, make_feed
+from streamer.engine.sources.feeds import archive_zone, make_feed, require_recordings
 from streamer.engine.sources.inheritance import inherit
 from streamer.engine.sources.live import PushedFeed
 from streamer.engine.sources.live_ports import LiveHook, LiveStreams
@@ -135,7 +135,12 @@ class SourceManager:
         return len(self._table.entries())
 
     def add(
-        self, request: Mapping[str, Any] | SourceSpecification, *, keep: bool | None = None, owner: str = ""
+        self,
+        request: Mapping[str, Any] | SourceSpecification,
+        *,
+        keep: bool | None = None,
+        owner: str = "",
+        must_have_recordings: bool = False,
     ) -> dict[str, Any]:
         """Add a source, or replace the one of the same name, which leaves it its archive.
 
@@ -143,6 +148,7 @@ class SourceManager:
             request: as the API has it; empty values count as not given.
             keep: whether it is there again after a restart of the engine; permanent ones are, by default.
             owner: who it belongs to; see ``remove_owned``.
+            must_have_recordings: refuse a temporary one at once if the archive has nothing for it to play.
 
         Returns:
             Its status; it is just beginning, see ``wait``.
@@ -156,7 +162,7 @@ class SourceManager:
             request.as_dict(hide_secrets=False) if isinstance(request, SourceSpecification) else dict(request)
         )
         with self._turns.of(str(asked.get("name", "")), self._turn_s):
-            return self._added(asked, keep, owner).status()
+            return self._added(asked, keep, owner, must_have_recordings).status()
 
     def wait(self, number: int, timeout_s: float) -> dict[str, Any]:
         """Wait until a source has played, ended or failed once; see ``beginning``.
@@ -296,7 +302,9 @@ class SourceManager:
         self.live.close()
         self._catalog.close()
 
-    def _added(self, asked: dict[str, Any], keep: bool | None, owner: str) -> Entry:
+    def _added(
+        self, asked: dict[str, Any], keep: bool | None, owner: str, must_have_recordings: bool
+    ) -> Entry:
         """See ``add``; the turn of the name is ours."""
         before = self._table.find(str(asked.get("name", "")))
         database = self._table.find(str(asked.get("database", "")))
@@ -307,6 +315,8 @@ class SourceManager:
         )
         if keep:
             specification = specification.model_copy(update={"is_permanent": True})
+        if must_have_recordings:
+            require_recordings(specification, self._context, utc_now())
         is_kept = specification.is_permanent if keep is None else keep
         known = self._table.unstarted(specification.name)
         unstarted = None if known is None else known.wanted

@@ -10,7 +10,7 @@ from streamer.engine.sources.channel_map import chosen_ports
 from streamer.engine.sources.decoder import StreamDecoder
 from streamer.engine.sources.devices import AlsaDevice, JackPorts
 from streamer.engine.sources.feeding import play_live
-from tidzam_platform.errors import AudioGraphError
+from tidzam_platform.errors import AudioGraphError, DecodingError
 
 _CAPTURE: Final = "system:capture_"
 # ALSA's own files and plugins for sound servers look there.
@@ -46,7 +46,12 @@ class AlsaFeed:
             StreamDecoder(arguments, cancellation, environment=_ENVIRONMENT) as decoder,
         ):
             attempt.memory.details = {"device": self._device.name, "decoder_pid": decoder.pid}
-            play_live(attempt, decoder, can_wait=False)
+            try:
+                play_live(attempt, decoder, can_wait=False)
+            except DecodingError as error:
+                raise DecodingError(
+                    f"{self._device.name} gives no audio: {error}; `arecord -l` lists sound cards"
+                ) from error
 
 
 class JackFeed:

@@ -27,6 +27,7 @@ from tidzam_platform.audio.archive_names import moments_of, time_zone
 from tidzam_platform.clips.schedule import Schedule
 from tidzam_platform.errors import ArchiveError, InvalidNameError, RefusedAddressError, SourceError
 from tidzam_platform.names import valid_source
+from tidzam_platform.validation_faults import faults
 
 DATE_FORMAT: Final = "%Y-%m-%d-%H-%M-%S"
 _MAX_PATH_LENGTH: Final = 4096
@@ -90,7 +91,8 @@ class SourceSpecification(BaseModel):
         try:
             return cls(**given)
         except (ValidationError, TypeError) as error:
-            raise SourceError(f"source {str(request.get('name', ''))[:80]!r}: {_faults(error)}") from error
+            named = f"source {str(request['name'])[:80]!r}" if request.get("name") else "the source"
+            raise SourceError(f"{named}: {_faults(error)}") from error
 
     @field_validator("name")
     @classmethod
@@ -263,11 +265,4 @@ def _require_source_name(name: str) -> None:
 def _faults(error: ValidationError | TypeError) -> str:
     if isinstance(error, TypeError):
         return "a description is an object whose keys are words"
-    faults = []
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
-        where = ".".join(str(step) for step in fault["loc"])
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            message = f"there is no such field (fields: {', '.join(SourceSpecification.model_fields)})"
-        faults.append(f"{where}: {message}" if where else message)
-    return "; ".join(faults)
+    return "; ".join(map(str, faults(error, SourceSpecification)))

@@ -16,6 +16,7 @@ from tidzam_platform.errors import EngineError
 
 KEPT: Final = 100
 _MAX_REASON_LENGTH: Final = 500
+_LAST_LENGTH: Final = 60  # of a longer one the end is told too: when it is tried again
 
 
 class SourceState(StrEnum):
@@ -147,8 +148,14 @@ class StateMachine:
                     "this is a fault of the engine, please report it"
                 )
             now_s = self._monotonic()
-            made = Transition(self._state, after, reason[:_MAX_REASON_LENGTH], now_s, self._utc())
+            made = Transition(self._state, after, _bounded(reason), now_s, self._utc())
             self._state, self._since_s = after, now_s
             self._transitions.append(made)
             self.steps += 1
         self._on_step(made)
+
+
+def _bounded(reason: str) -> str:
+    if len(reason) <= _MAX_REASON_LENGTH:
+        return reason
+    return f"{reason[: _MAX_REASON_LENGTH - _LAST_LENGTH - 3]} … {reason[-_LAST_LENGTH:]}"

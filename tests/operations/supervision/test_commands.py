@@ -121,7 +121,8 @@ def test_ctrl_c_ends_the_wait_and_leaves_what_runs_running(
         os.kill(process.pid, number)
         told = process.communicate(timeout=30)[1]
         assert process.returncode == code
-    assert "still running: engine, web (./tidzam stop ends all)" in told
+    said = "tidzam: no longer waiting; still running: engine, web (./tidzam stop ends all)"
+    assert told.strip().splitlines()[-1] == said, "and nothing of a stop"
     assert set(pair.supervision.running()) == {"engine", "web"}
     assert pair.get("engine", "/readyz") == ""
 

@@ -105,10 +105,16 @@ def test_the_name_that_a_sender_gives_is_not_used(app: Flask, home: Settings) ->
 
 def test_other_paths_and_methods_are_refused_as_json(app: Flask) -> None:
     client = app.test_client()
-    assert client.get("/api/v1/nothing").json["code"] == "not_found"
+    for path in ("/api/v1/nothing", "/api/v1/", "/nosuch"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+        assert (
+            answer.json["error"] == "there is nothing at this address; /api/v1/docs lists all that there is"
+        )
     answer = client.get(URL)
     assert (answer.status_code, answer.json["code"]) == (405, "method_not_allowed")
     assert "POST" in answer.headers["Allow"]
+    assert "possible are OPTIONS, POST" in answer.json["error"]
 
 
 def test_without_a_model_server_it_says_so_and_when_to_come_again(app: Flask) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,7 @@ from tests.streamer.capture.sound_card import path_with_card
 from tests.streamer.web.web_process import WebProcess
 from tests.support.crash import cli_environment, run_cli
 from tests.support.engine_process import EngineProcess, is_alive, tones
+from tests.support.fake_analyzer import FakeAnalyzer
 from tests.support.waiting import wait_for
 from tidzam_platform.access import Role
 from tidzam_platform.errors import AudioError, DecodingError, EngineUnavailableError, TidzamError, TokenError
@@ -69,6 +71,28 @@ def test_a_file_is_heard_as_a_microphone_would_be_and_kept(
     wait_for(lambda: engine.client.request("channels.list") == {"channels": []}, "its port goes with it")
     kept = engine.home / "archive" / "unchecked"
     wait_for(lambda: any(kept.glob("livestream1-*.ogg")), "its recording is whole")
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_what_keeps_from_hearing_is_said(
+    site: tuple[EngineProcess, WebProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_running: bool
+) -> None:
+    engine, web = site
+    monkeypatch.setenv("TIDZAM_HOME", str(engine.home))
+    monkeypatch.setenv("TIDZAM_WEB__PORT", web.address.rpartition(":")[2])
+    arguments = ["--file", str(tones(tmp_path / "walk.opus", 1, 1))]
+    with FakeAnalyzer(engine.home) if is_running else nullcontext() as analyzer:
+        if analyzer is not None:
+            analyzer.status = {"model": {"generation": None, "problem": "there is no generation yet"}}
+        captured = [
+            CliRunner().invoke(capture, [*url, *arguments], catch_exceptions=False)
+            for url in ([], ["--url", f"{web.url}/"])
+        ]
+    for one in captured:
+        assert one.exit_code == 0
+        assert "nothing is heard yet: " in one.stderr
+        why = "there is no generation yet" if is_running else "./tidzam start analyzer"
+        assert why in one.stderr
 
 
 def test_a_wrong_token_and_one_that_may_not_are_refused(

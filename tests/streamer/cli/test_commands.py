@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +16,11 @@ from click.testing import CliRunner, Result
 from streamer.cli.listen import listen
 from streamer.cli.source import source
 from streamer.cli.status import status
+from tests.support.crash import cli_environment
 from tests.support.endless_media import EndlessOgg
 from tests.support.engine_process import EngineProcess, file_folders, tones
 from tests.support.faulty_stream_server import FaultyStreamServer
-from tests.support.stream_behaviours import Garbage, Healthy, Status
+from tests.support.stream_behaviours import Garbage, Healthy, Stall, Status
 from tests.support.waiting import wait_for
 from tidzam_platform.cli.main import cli
 from tidzam_platform.errors import RefusedAddressError, SourceError, TidzamError
@@ -82,6 +86,48 @@ def test_a_source_is_added_shown_and_removed(engine: EngineProcess, folder: Path
     assert not [one for one in answer(source, "list")["sources"] if one["name"] == "pond"]
 
 
+def test_a_channel_that_another_keeps_from_listeners_says_which(engine: EngineProcess, folder: Path) -> None:
+    run(source, "add", "pond", "--file", folder / "tones.opus", "--temporary")
+    assert "solo" not in run(status).stdout
+    engine.client.request("mixer.set", channel="pond:out_2", solo=True, by="ann")
+    try:
+        told = {one["channel"]: one for one in answer(status)["channels"]}
+        assert (told["pond:out_1"]["heard"], told["pond:out_2"]["heard"]) == (False, True)
+        table = run(status).stdout
+        assert table.count("not heard") == 1
+        assert table.count("solo") == 2
+    finally:
+        engine.client.request("mixer.release", channel="pond:out_2")
+        run(source, "remove", "pond")
+
+
+def test_ctrl_c_of_the_wait_says_what_stays(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with (
+        EngineProcess(home, sources__private_addresses="true") as engine,
+        FaultyStreamServer() as server,
+    ):
+        server.behave("/pond", Stall())
+        with subprocess.Popen(
+            [sys.executable, "-m", "tidzam_platform.cli", "source", "add", "pond", server.url("/pond")],
+            env=cli_environment(home),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                assert process.stderr is not None
+                assert "waiting until it is heard" in process.stderr.readline()
+                process.send_signal(signal.SIGINT)
+                out, err = process.communicate(timeout=30)
+            finally:
+                process.kill()
+        assert process.returncode == 130, err
+        assert err.strip() == "tidzam: no longer waiting; pond stays: ./tidzam source list shows how it does"
+        assert out == ""
+        assert listed(engine) == ["pond"]
+
+
 def add(*arguments: object) -> Result:
     """``./tidzam source add``, whatever comes of it."""
     return CliRunner().invoke(source, ["add", *map(str, arguments)])
@@ -135,6 +181,21 @@ def test_over_http_what_may_never_be_heard_is_not_even_added(
     with pytest.raises(RefusedAddressError):
         engine.client.request("sources.add", **asked)
     assert "lake" not in listed(engine)
+
+
+def test_over_http_an_archive_of_which_there_is_nothing_is_not_even_added(engine: EngineProcess) -> None:
+    asked = {"specification": {"name": "then", "database": "nosuch"}, "must_be_allowed": True}
+    with pytest.raises(SourceError, match=r"holds nothing of 'nosuch'.*archive list"):
+        engine.client.request("sources.add", **asked)
+    assert "then" not in listed(engine)
+
+
+def test_a_list_without_sources_says_how_to_add_one(engine: EngineProcess) -> None:
+    for name in listed(engine):
+        engine.client.request("sources.remove", name=name)
+    assert (
+        run(source, "list").stdout == "there are no sources: ./tidzam source add --help says how to add one\n"
+    )
 
 
 def test_adding_without_waiting_fails_for_nothing_that_comes_later(engine: EngineProcess) -> None:

@@ -13,7 +13,7 @@ from tests.streamer.fetching.conftest import SECONDS, TONE_HZ
 from tests.streamer.fetching.decoding import decode, loudest_hz
 from tests.support.faulty_stream_server import FaultyStreamServer
 from tests.support.stream_behaviours import Fixed, HlsLive, Stall, Status
-from tidzam_platform.errors import FetchError
+from tidzam_platform.errors import FetchError, RefusedAddressError
 from tidzam_platform.settings import SourcesSettings
 
 HEAD = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n"
@@ -122,6 +122,21 @@ def test_encrypted_segments_are_refused_with_the_reason(
 ) -> None:
     text = HEAD + '#EXT-X-KEY:METHOD=AES-128,URI="key"\n#EXTINF:2,\na\n#EXT-X-ENDLIST\n'
     with pytest.raises(FetchError, match=r"AES-128.*not played"):
+        open_hls(text)
+    assert len(server.requests()) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + "#EXTINF:2,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
+        "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nfile:///etc/passwd\n",
+    ],
+)
+def test_a_refused_entry_is_told_to_be_one_of_the_playlist(
+    text: str, server: FaultyStreamServer, open_hls: Callable[..., ByteStream]
+) -> None:
+    with pytest.raises(RefusedAddressError, match=r"list\.m3u8 is a playlist, and an entry of it.*file://"):
         open_hls(text)
     assert len(server.requests()) == 1
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import threading
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -134,6 +136,24 @@ def test_what_is_elsewhere_is_refused_alike_whether_it_is_there_or_not(
             open_local(tmp_path / name, folders)
         messages.append(str(caught.value).replace(name, "x"))
     assert messages[0] == messages[1]
+
+
+def test_a_refusal_names_the_line_that_lets_it_be_played(
+    folders: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "märz" / "song.ogg"
+    path.parent.mkdir()
+    path.write_bytes(OGG)
+    with pytest.raises(
+        RefusedAddressError, match=r"TIDZAM_SOURCES__FILE_FOLDERS.*tidzam restart engine"
+    ) as caught:
+        open_local(path, folders)
+    assert str(folders.archive_folder) not in str(caught.value), "listeners may read it"
+    line = re.search(r"file_folders = \[.*?\]", str(caught.value))
+    assert line is not None
+    assert tomllib.loads(line[0]) == {"file_folders": [str(tmp_path / "märz")]}
+    monkeypatch.setenv("TIDZAM_SOURCES__FILE_FOLDERS", line[0].partition(" = ")[2])
+    open_local(path, load_settings()).close()
 
 
 def test_links_within_a_folder_are_followed(folders: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 
@@ -172,6 +173,18 @@ def test_faults_before_the_first_byte_are_told_apart(
         with pytest.raises(FetchError, match=because):
             open_stream(server.url("/"), quick, cancel=cancellation)
         assert time.monotonic() - begin_s < 5
+
+
+def test_silence_is_told_with_its_seconds_and_the_setting_that_ends_it(
+    server: FaultyStreamServer, settings: SourcesSettings, cancellation: Cancellation, endless: EndlessOgg
+) -> None:
+    quick = settings.model_copy(update={"connect_s": 0.5, "no_samples_s": 0.4})
+    server.behave("/", Stall())
+    with pytest.raises(FetchError, match=r"sent nothing in time, for 0\.\d s \(sources\.connect_s "):
+        open_stream(server.url("/"), quick, cancel=cancellation)
+    server.behave("/", Healthy(endless, real_time=False))
+    said = _read_until_over(server.url("/"), quick, cancellation, lambda: server.behave("/", Stall()))
+    assert re.search(r"sent nothing more in time, for 0\.\d s \(sources\.no_samples_s ", said)
 
 
 def _read_on(stream: ByteStream, deadline_s: float | None = None) -> None:

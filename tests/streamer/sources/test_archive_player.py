@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from streamer.engine.fetching import Cancellation
 from streamer.engine.rings import ENGINE_RATE_HZ
 from streamer.engine.sources.archive_player import ArchivePlayer
-from streamer.engine.sources.archive_recordings import zone_of_database
+from streamer.engine.sources.archive_recordings import FROM_THE_FIRST, zone_of_database
 from tests.archive.made import make_recording
 from tidzam_platform.archive import index_archive
 from tidzam_platform.audio import read_audio
@@ -130,6 +131,16 @@ def test_an_archive_without_anything_to_play_is_said(
     indexed(catalog, archive)
     with pytest.raises(SourceError, match="holds nothing"):
         played(catalog, cancellation, after_s, database=database)
+
+
+def test_no_date_is_told_where_none_was_given(catalog: Catalog, cancellation: Cancellation) -> None:
+    told = []
+    for begin in (FROM_THE_FIRST, START):
+        with pytest.raises(SourceError) as caught:
+            next(ArchivePlayer(catalog, "pond", begin, cancellation).parts())
+        told.append(str(caught.value))
+    assert [re.findall(r"from \S+ on", text) for text in told] == [[], ["from 2026-04-01T05:00:00.000Z on"]]
+    assert all("archive list" in text and "damaged" not in text for text in told)
 
 
 def test_knows_the_zone_of_a_database(catalog: Catalog, archive: Path) -> None:

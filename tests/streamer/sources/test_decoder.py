@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -127,6 +128,24 @@ def test_garbage_is_no_audio_and_says_why(
     decoder = decoders(Bytes(b"OggS" + bytes(5000), cancellation))
     with pytest.raises(DecodingError, match=r"ffmpeg failed|before any audio"):
         decoder.read_header(soon())
+
+
+def test_headers_without_audio_are_told_as_such(
+    decoders: Callable[[Bytes], StreamDecoder], cancellation: Cancellation, opus: bytes
+) -> None:
+    headers_end = [page.start() for page in re.finditer(b"OggS", opus)][2]
+    decoder = decoders(Bytes(opus[:headers_end], cancellation))
+    with pytest.raises(DecodingError, match="headers only"):
+        decoder.read_header(soon())
+
+
+def test_what_ffmpeg_says_is_one_line_without_places_in_memory(cancellation: Cancellation) -> None:
+    with (
+        StreamDecoder(("-f", "ogg", "-i", "file:/nowhere/a.ogg"), cancellation) as decoder,
+        pytest.raises(DecodingError, match="No such file") as caught,
+    ):
+        decoder.read_header(soon())
+    assert not re.search(r"\n| @ 0x", str(caught.value))
 
 
 def test_nothing_in_time_is_said(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -64,8 +65,11 @@ def test_a_sound_card_of_alsa(site: Site) -> None:
 
 def test_a_sound_card_that_is_not_there_says_so(site: Site) -> None:
     site.add("card", device="alsa:hw:77")
-    with pytest.raises(SourceError, match=r"cannot open audio device|No such"):
+    with pytest.raises(
+        SourceError, match=r"hw:77.*(cannot open audio device|No such).*`arecord -l`"
+    ) as caught:
         site.manager.wait_begun("card", 20)
+    assert not re.search(r"\n| @ 0x", str(caught.value))
 
 
 def test_ports_of_the_graph_are_used_as_they_are(

@@ -299,6 +299,27 @@ class TestArchive:
         index_archive(catalog, settings.archive_folder, locks_folder=settings.locks_folder)
         catalog.close()
 
+    def test_nothing_to_play_is_refused_at_once_and_what_was_there_plays_on(
+        self, site: Site, server: FaultyStreamServer, endless: Endless
+    ) -> None:
+        def ask(name: str, **more: object) -> dict[str, object]:
+            return site.manager.add({"name": name, **more}, must_have_recordings=True)
+
+        server.behave("/a", Healthy(endless(400)))
+        site.add("marsh", url=server.url("/a"), is_permanent=True)
+        for asked in (
+            {"name": "then", "database": "nosuch"},
+            {"name": "then", "database": "marsh", "date": "2026-04-01-07-00-01"},
+            {"name": "marsh", "database": "nosuch"},
+        ):
+            with pytest.raises(SourceError, match=r"holds nothing of '(nosuch|marsh)'.*archive list"):
+                ask(**asked)
+        assert [status["name"] for status in site.manager.list()] == ["marsh"]
+        site.wait_until_it_sounds("marsh")
+        assert ask("then", database="marsh", date="2026-04-01-07-00-00")["kind"] == "archive"
+        assert ask("still", database="nosuch", is_permanent=True)["kind"] == "archive", "it may come yet"
+        assert ask("marsh", date="2999-01-01-00-00-00")["kind"] == "url", "what is to come is at the URL"
+
     def test_plays_on_says_archive_time_and_ends(self, site: Site) -> None:
         site.add("then", database="marsh", date="2026-04-01-05-00-01")
         site.wait_for_state("then", "playing")

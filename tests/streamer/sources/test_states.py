@@ -47,6 +47,14 @@ def test_the_last_hundred_steps_are_kept_with_their_times_and_reasons() -> None:
     assert kept[-3].as_dict()["reason"] == "failure 99"
 
 
+def test_of_a_long_reason_the_end_is_told_too() -> None:
+    told: list[Transition] = []
+    machine = StateMachine(on_step=told.append)
+    machine.step(next(iter(LEGAL_STEPS[SourceState.IDLE])), f"{'long ' * 200}; again in 0.5 s")
+    assert len(told[0].reason) == 500
+    assert told[0].reason.endswith("long ; again in 0.5 s")
+
+
 class AnyWalk(RuleBasedStateMachine):
     """Legal steps are made, illegal ones raise and change nothing."""
 

@@ -247,6 +247,21 @@ def test_time_that_drifts_apart_gets_a_new_anchor(made: Callable[..., Stage], cl
     assert abs(stage.error_s(stage.ring.written_frames, clock.utc_ns())) < 2.5 * TOLERANCE_S
 
 
+def test_a_burst_that_goes_on_after_it_began_to_play_is_found_within_seconds(
+    made: Callable[..., Stage], clock: Clock
+) -> None:
+    stage = made()
+    stage.pass_s(1.5)
+    stage.send(2.0)  # what the server had kept comes late: all of it was sound before now
+    stage.pass_s(1.9)
+    assert len(stage.ring.anchors_kept()) == 1, "more of it may still come"
+    stage.pass_s(0.3)
+    assert len(stage.ring.anchors_kept()) == 2
+    assert abs(stage.error_s(stage.ring.written_frames, clock.utc_ns())) < 0.1
+    stage.pass_s(70)
+    assert len(stage.ring.anchors_kept()) == 2
+
+
 class TestPaced:
     def test_every_sample_arrives_in_order(self, ring_folder: RingFolder, stepped_graph: ClockGraph) -> None:
         with SourceRing.create(ring_folder, "marsh", 2, seconds=0.5) as ring:

@@ -200,3 +200,46 @@ def test_where_our_folders_are_is_not_told(web: WebProcess, engine: FakeEngine, 
     answer = web.request("POST", "/api/v1/sources", MARSH, token=operate)
     assert str(web.home) not in answer.body["error"]
     assert "archive/x" in answer.body["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "said"),
+    [
+        (
+            "PUT",
+            "mixer/marsh:out_1",
+            {"volume": 3},
+            400,
+            "mixer, volume: there is no such field (fields: gain_db, mute, solo)",
+        ),
+        ("PUT", "mixer/marsh:out_1", {"mute": "yes"}, 400, "mixer, mute: this must be true or false"),
+        ("POST", "sources", {"url": MARSH["url"]}, 400, "the source: name: this field is missing"),
+        (
+            "GET",
+            "nosuch",
+            None,
+            404,
+            "there is nothing at this address; /api/v1/docs lists all that there is",
+        ),
+        (
+            "PATCH",
+            "sources",
+            None,
+            405,
+            "this method is not possible here; possible are GET, HEAD, OPTIONS, POST (see /api/v1/docs)",
+        ),
+    ],
+)
+def test_refusals_say_how_to_mend_it(
+    web: WebProcess,
+    engine: FakeEngine,
+    operate: str,
+    method: str,
+    path: str,
+    body: Any,
+    status: int,
+    said: str,
+) -> None:
+    refused = web.request(method, f"/api/v1/{path}", body, token=operate)
+    assert (refused.status, refused.body["error"]) == (status, said)
+    assert engine.asked == []

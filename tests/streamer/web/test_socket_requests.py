@@ -123,3 +123,20 @@ def test_an_engine_that_is_not_there_is_a_warning_and_not_the_end(own_home: Any)
         with FakeEngine(own_home) as engine:
             wait_for(lambda: "sys" in client.call("sys", load()), "the engine is found")
             assert "marsh" in engine.sources
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        ({"unloadsource": 5}, "unloadsource: this must be an object (fields: name)"),
+        ({"unloadsource": {"name": 5}}, "unloadsource, name: this must be a string"),
+        ({"subscribe": {"channels": "marsh:*"}}, "subscribe, channels: this must be an array, [...]"),
+        ({"subscribe": {"form": "odd"}}, "subscribe, form: this must be 'new', 'old' or 'brief'"),
+        ({"loadsource": {"url": MARSH["url"]}}, "the source: name: this field is missing"),
+    ],
+)
+def test_refusals_say_in_terms_of_json_what_is_expected(
+    client: SocketClient, request_: dict[str, Any], said: str
+) -> None:
+    answer = client.ask({"sys": request_})
+    assert (answer.get("warning") or answer.get("error")) == said
