@@ -177,9 +177,10 @@ def test_threads_may_set_and_listen_at_once(tmp_path: Path) -> None:
             mixer.observe(TWO, meters(hum=float(number % 2)))
         done.set()
 
+    stage = mixer.stage(ONE)
+    level = float(stage.process(DC[:480])[-1])  # it begins with what holds then
     thread = threading.Thread(target=change)
     thread.start()
-    stage, level = mixer.stage(ONE), 0.5
     while not done.is_set():
         out = stage.process(DC[:480])
         assert abs(float(out[0]) - level) < 0.01
