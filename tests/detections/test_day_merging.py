@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import timedelta
 from functools import partial
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,15 +57,17 @@ def test_what_was_heard_where_nothing_is_heard_now_stays(opened: Home) -> None:
     assert rows(opened.catalog) == 3
 
 
-@pytest.mark.parametrize("damage", ["lost", "damaged"])
+@pytest.mark.parametrize("damage", ["lost", "damaged", "other columns"])
 def test_an_old_file_that_cannot_be_read_is_mended(
     opened: Home, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     keep_in_files(opened.catalog, opened.store, [heard(10)])
     if damage == "lost":
         opened.store.delete(KEY)
-    else:
+    elif damage == "damaged":
         opened.store.put_bytes(KEY, b"no parquet")
+    else:
+        opened.store.put_bytes(KEY, parquet_bytes(pa.table({"sound": ["crow"]})))
     assert remake(opened, to_parquet([heard(20)])) == {"birds-crow": 1}
     assert ("is damaged" in caplog.text) == (damage != "lost")
 

@@ -79,7 +79,7 @@ def _old_rows(store: ObjectStore, key: str, day: date) -> Any | None:
         return None
     try:
         return _rows_of(data, day)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, ValueError, OSError) as error:  # ValueError: its columns are others
         _LOG.warning("%s is damaged and made anew; what was heard live alone in it is lost: %s", key, error)
         return None
 
